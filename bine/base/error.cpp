@@ -1,0 +1,119 @@
+#include "bine/base/error.h"
+
+namespace bine {
+
+namespace {
+
+class Category final : public std::error_category {
+public:
+    const char* name() const noexcept override { return "bine"; }
+
+    std::string message(int code) const override {
+        switch (static_cast<Errc>(code)) {
+            case Errc::closed: return "closed";
+            case Errc::end_of_stream: return "the other side ended the stream";
+            case Errc::timed_out: return "timed out";
+            case Errc::cancelled_by_scope: return "cancelled by its scope";
+            case Errc::limit_exceeded: return "limit exceeded";
+            case Errc::remote_protocol: return "the other side broke the protocol";
+            case Errc::local_protocol: return "not allowed by the protocol here";
+            case Errc::invalid_argument: return "invalid argument";
+            case Errc::not_found: return "not found";
+            case Errc::unsupported: return "not supported here";
+            case Errc::resolved_twice: return "resolved twice";
+            case Errc::broken: return "internal error";
+        }
+        return "unknown error";
+    }
+};
+
+std::string text_of(const std::exception_ptr& cause) {
+    try {
+        std::rethrow_exception(cause);
+    } catch (const std::exception& e) {
+        return e.what();
+    } catch (...) {
+        return "an exception that is no std::exception";
+    }
+}
+
+}  // namespace
+
+const std::error_category& category() noexcept {
+    static const Category instance;
+    return instance;
+}
+
+struct Error::Block final : Counted {
+    Block(std::error_code c, std::string t, Place p, std::exception_ptr e = nullptr)
+        : code(c), text(std::move(t)), place(p), cause(std::move(e)) {}
+
+    const std::error_code code;
+    const std::string text;
+    const Place place;
+    const std::exception_ptr cause;
+};
+
+Error::Error(Ref<Block> block) noexcept : block_(std::move(block)) {}
+Error::Error(const Error&) noexcept = default;
+Error::Error(Error&&) noexcept = default;
+Error& Error::operator=(const Error&) noexcept = default;
+Error& Error::operator=(Error&&) noexcept = default;
+Error::~Error() = default;
+
+Error::Error(std::error_code code, std::string_view text, Place place)
+    : block_(new Block(code, text.empty() ? code.message() : std::string(text), place)) {}
+
+Error::Error(Errc code, std::string_view text, Place place) : Error(make_error_code(code), text, place) {}
+
+Error Error::from_errno(int number, std::string_view text, Place place) {
+    const std::error_code code(number, std::system_category());
+    std::string sentence(text);
+    if (!sentence.empty()) sentence += ": ";
+    return {code, sentence + code.message(), place};
+}
+
+Error Error::from_exception(std::exception_ptr cause, Place place) {
+    try {
+        std::rethrow_exception(cause);
+    } catch (const Error& error) {
+        return error;
+    } catch (const std::system_error& e) {
+        return Error(Ref<Block>(new Block(e.code(), e.what(), place, cause)));
+    } catch (...) {
+        return Error(Ref<Block>(new Block(make_error_code(Errc::broken), text_of(cause), place, cause)));
+    }
+}
+
+Error Error::from_current_exception(Place place) { return from_exception(std::current_exception(), place); }
+
+Error Error::with_context(std::string_view what) const {
+    std::string sentence(what);
+    sentence += ": ";
+    sentence += text();
+    return Error(Ref<Block>(new Block(code(), std::move(sentence), place(), cause())));
+}
+
+std::error_code Error::code() const noexcept { return block_->code; }
+const std::string& Error::text() const noexcept { return block_->text; }
+const Place& Error::place() const noexcept { return block_->place; }
+std::exception_ptr Error::cause() const noexcept { return block_->cause; }
+const char* Error::what() const noexcept { return block_->text.c_str(); }
+
+void Error::rethrow() const {
+    if (block_->cause) std::rethrow_exception(block_->cause);
+    throw Error(*this);
+}
+
+std::string to_string(const Place& place) {
+    std::string_view file = place.file_name();
+    for (std::string_view root : {"bine/", "examples/", "tests/", "bench/"}) {
+        if (const auto at = file.rfind(root); at != file.npos && (at == 0 || file[at - 1] == '/')) {
+            file = file.substr(at);
+            break;
+        }
+    }
+    return std::string(file) + ":" + std::to_string(place.line());
+}
+
+}  // namespace bine

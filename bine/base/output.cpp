@@ -1,0 +1,273 @@
+// Theory: one pooled allocation a segment. A copying segment is a header with its bytes behind it and room to grow; only
+// the last one grows. The first block of an Output is small (most answers are), the next ones larger, so that an idle
+// connection costs nothing, a small answer one block of 1 KiB, and a megabyte written in small pieces a few dozen.
+#include "bine/base/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "bine/base/error.h"
+#include "bine/base/pool.h"
+
+namespace bine {
+
+struct SharedBytes::Block final : Counted {
+    explicit Block(std::string b) : bytes(std::move(b)) {}
+    const std::string bytes;
+};
+
+SharedBytes SharedBytes::copy(std::string_view bytes) { return take(std::string(bytes)); }
+
+SharedBytes SharedBytes::take(std::string bytes) {
+    SharedBytes shared;
+    shared.block_ = Ref<Block>(new Block(std::move(bytes)));
+    return shared;
+}
+
+std::string_view SharedBytes::view() const noexcept {
+    return block_ ? std::string_view(block_->bytes) : std::string_view();
+}
+
+namespace {
+
+enum class Kind : uint8_t { memory, file, descriptor };
+
+constexpr std::size_t kFirstBlock = 1024;
+constexpr std::size_t kNextBlock = 16384;
+constexpr std::size_t kWorthSharing = 512;
+
+}  // namespace
+
+struct Output::Segment {
+    Segment(std::size_t allocation, std::size_t room)
+        : allocated(static_cast<uint32_t>(allocation)), capacity(static_cast<uint32_t>(room)) {}
+
+    char* storage() noexcept { return reinterpret_cast<char*>(this + 1); }
+
+    // A segment whose bytes are elsewhere.
+    static Segment* make() { return new (pool_allocate(sizeof(Segment))) Segment(sizeof(Segment), 0); }
+
+    // A segment that holds at least `room` bytes of its own.
+    static Segment* make_block(std::size_t room) {
+        const std::size_t allocation = pool_capacity(sizeof(Segment) + room);
+        void* memory = pool_allocate(allocation);
+        auto* segment = new (memory) Segment(allocation, allocation - sizeof(Segment));
+        segment->data = segment->storage();
+        return segment;
+    }
+
+    std::size_t unused() noexcept {
+        return capacity == 0 ? 0 : static_cast<std::size_t>(storage() + capacity - (data + length));
+    }
+
+    Segment* next = nullptr;
+    const char* data = nullptr;
+    std::size_t length = 0;
+    uint32_t allocated;
+    uint32_t capacity;
+    Kind kind = Kind::memory;
+    Ref<SharedBytes::Block> shared{};
+    FileRange range{};
+    Descriptor descriptor{};
+};
+
+Output::Output(Output&& other) noexcept { append(std::move(other)); }
+
+Output& Output::operator=(Output&& other) noexcept {
+    if (this != &other) {
+        clear();
+        append(std::move(other));
+    }
+    return *this;
+}
+
+Output::~Output() { clear(); }
+
+Output::Segment& Output::push(Segment* segment) noexcept {
+    (tail_ ? tail_->next : head_) = segment;
+    tail_ = segment;
+    return *segment;
+}
+
+void Output::release(Segment* segment) noexcept {
+    const std::size_t allocated = segment->allocated;
+    segment->~Segment();
+    pool_free(segment, allocated);
+}
+
+void Output::pop() noexcept {
+    Segment* first = head_;
+    head_ = first->next;
+    if (!head_) tail_ = nullptr;
+    release(first);
+}
+
+void Output::clear() noexcept {
+    while (head_) pop();
+    size_ = 0;
+    descriptors_ = 0;
+}
+
+void Output::append(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const std::span<char> room = prepare(1);
+        const std::size_t count = std::min(room.size(), bytes.size());
+        std::memcpy(room.data(), bytes.data(), count);
+        commit(count);
+        bytes.remove_prefix(count);
+        if (!bytes.empty()) prepare(std::min<std::size_t>(bytes.size(), 65536 - sizeof(Segment)));
+    }
+}
+
+void Output::append_fixed(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (bytes.size() < kWorthSharing && tail_ && tail_->unused() >= bytes.size()) {
+        append(bytes);
+        return;
+    }
+    Segment& segment = push(Segment::make());
+    segment.data = bytes.data();
+    segment.length = bytes.size();
+    size_ += bytes.size();
+}
+
+void Output::append(SharedBytes bytes) {
+    const std::string_view view = bytes.view();
+    if (view.size() < kWorthSharing) {
+        append(view);
+        return;
+    }
+    Segment& segment = push(Segment::make());
+    segment.data = view.data();
+    segment.length = view.size();
+    segment.shared = std::move(bytes.block_);
+    size_ += view.size();
+}
+
+void Output::append_owned(std::string&& bytes) {
+    if (bytes.size() < kWorthSharing) {
+        append(std::string_view(bytes));
+    } else {
+        append(SharedBytes::take(std::move(bytes)));
+    }
+}
+
+void Output::append(FileRange range) {
+    if (range.length == 0) return;
+    Segment& segment = push(Segment::make());
+    segment.kind = Kind::file;
+    size_ += range.length;
+    segment.range = std::move(range);
+}
+
+void Output::append(Descriptor descriptor) {
+    Segment& segment = push(Segment::make());
+    segment.kind = Kind::descriptor;
+    segment.descriptor = std::move(descriptor);
+    ++descriptors_;
+}
+
+void Output::append(Output&& other) {
+    if (this == &other || !other.head_) return;
+    (tail_ ? tail_->next : head_) = other.head_;
+    tail_ = other.tail_;
+    size_ += std::exchange(other.size_, 0);
+    descriptors_ += std::exchange(other.descriptors_, 0);
+    other.head_ = other.tail_ = nullptr;
+}
+
+std::span<char> Output::prepare(std::size_t size) {
+    if (!tail_ || tail_->unused() < size) {
+        const std::size_t usual = (tail_ ? kNextBlock : kFirstBlock) - sizeof(Segment);
+        push(Segment::make_block(std::max(size, usual)));
+    }
+    return {const_cast<char*>(tail_->data) + tail_->length, tail_->unused()};
+}
+
+void Output::commit(std::size_t used) noexcept {
+    tail_->length += used;
+    size_ += used;
+}
+
+std::size_t Output::gather(std::span<iovec> into) const noexcept {
+    std::size_t count = 0;
+    for (Segment* at = head_; at && at->kind == Kind::memory && count < into.size(); at = at->next) {
+        if (at->length == 0) continue;
+        into[count++] = {const_cast<char*>(at->data), at->length};
+    }
+    return count;
+}
+
+// The first segment that holds something: prepare() without a commit leaves empty ones.
+const Output::Segment* Output::front() const noexcept {
+    const Segment* at = head_;
+    while (at && at->kind == Kind::memory && at->length == 0) at = at->next;
+    return at;
+}
+
+const Output::FileRange* Output::front_file() const noexcept {
+    const Segment* first = front();
+    return first && first->kind == Kind::file ? &first->range : nullptr;
+}
+
+const Descriptor* Output::front_descriptor() const noexcept {
+    const Segment* first = front();
+    return first && first->kind == Kind::descriptor ? &first->descriptor : nullptr;
+}
+
+Descriptor Output::take_descriptor() noexcept {
+    while (head_->kind == Kind::memory) pop();
+    Descriptor taken = std::move(head_->descriptor);
+    --descriptors_;
+    pop();
+    return taken;
+}
+
+void Output::consume(uint64_t count) noexcept {
+    size_ -= count;
+    while (head_ && head_->kind != Kind::descriptor) {
+        Segment& first = *head_;
+        if (first.kind == Kind::file) {
+            if (count < first.range.length) {
+                first.range.offset += count;
+                first.range.length -= count;
+                return;
+            }
+            count -= first.range.length;
+        } else {
+            if (count < first.length) {
+                first.data += count;
+                first.length -= count;
+                return;
+            }
+            count -= first.length;
+        }
+        pop();
+    }
+}
+
+std::string Output::to_string() const {
+    std::string text;
+    for (Segment* at = head_; at; at = at->next) {
+        if (at->kind == Kind::memory) text.append(at->data, at->length);
+        if (at->kind != Kind::file) continue;
+        const std::size_t start = text.size();
+        text.resize(start + at->range.length);
+        for (std::size_t done = 0; done < at->range.length;) {
+            const auto count = ::pread(at->range.file->get(), text.data() + start + done, at->range.length - done,
+                                       static_cast<off_t>(at->range.offset + done));
+            if (count < 0 && errno == EINTR) continue;
+            if (count < 0) throw Error::from_errno(errno, "read a file to send");
+            if (count == 0) throw Error(Errc::end_of_stream, "a file to send has become shorter");
+            done += static_cast<std::size_t>(count);
+        }
+    }
+    return text;
+}
+
+}  // namespace bine

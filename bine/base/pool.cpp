@@ -1,0 +1,113 @@
+#include "bine/base/pool.h"
+
+#include <bit>
+#include <cstdint>
+#include <cstdlib>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define BINE_POOL_BYPASS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BINE_POOL_BYPASS 1
+#endif
+#endif
+
+namespace bine {
+
+namespace {
+
+// Steps of 64 bytes up to 1 KiB, then powers of two up to 64 KiB.
+constexpr std::size_t kStep = 64;
+constexpr std::size_t kSmallest = 1024;
+constexpr std::size_t kLargest = 65536;
+constexpr std::size_t kSteps = kSmallest / kStep;
+constexpr std::size_t kClasses = kSteps + 6;
+constexpr std::size_t kListBytes = 4u << 20;
+
+std::size_t class_of(std::size_t size) noexcept {
+    if (size <= kSmallest) return size == 0 ? 0 : (size - 1) / kStep;
+    return kSteps + static_cast<std::size_t>(std::bit_width((size - 1) / kSmallest)) - 1;
+}
+
+std::size_t class_bytes(std::size_t index) noexcept {
+    return index < kSteps ? (index + 1) * kStep : (kSmallest << (index - kSteps + 1));
+}
+
+#ifndef BINE_POOL_BYPASS
+
+struct FreeBlock {
+    FreeBlock* next;
+};
+
+struct FreeLists {
+    FreeBlock* head[kClasses];
+    uint32_t count[kClasses];
+    bool draining;  // set at the end of the thread: whatever is freed later goes back at once
+};
+
+constinit thread_local FreeLists lists{};
+
+// Gives the lists back when the thread ends. A guard of its own, so that the fast path meets no initialisation.
+void drain_at_thread_end() noexcept {
+    struct Guard {
+        ~Guard() {
+            lists.draining = true;
+            for (FreeBlock*& head : lists.head) {
+                while (FreeBlock* block = head) {
+                    head = block->next;
+                    std::free(block);
+                }
+            }
+        }
+    };
+    thread_local Guard guard;
+    (void)guard;
+}
+
+#endif
+
+}  // namespace
+
+std::size_t pool_capacity(std::size_t size) noexcept {
+    return size > kLargest ? size : class_bytes(class_of(size));
+}
+
+#ifdef BINE_POOL_BYPASS
+
+void* pool_allocate(std::size_t size) { return ::operator new(pool_capacity(size)); }
+void pool_free(void* block, std::size_t) noexcept { ::operator delete(block); }
+
+#else
+
+void* pool_allocate(std::size_t size) {
+    const std::size_t index = size > kLargest ? kClasses : class_of(size);
+    if (index < kClasses) {
+        if (FreeBlock* block = lists.head[index]) {
+            lists.head[index] = block->next;
+            --lists.count[index];
+            return block;
+        }
+        size = class_bytes(index);
+    }
+    void* fresh = std::malloc(size);
+    if (!fresh) throw std::bad_alloc();
+    return fresh;
+}
+
+void pool_free(void* block, std::size_t size) noexcept {
+    if (!block) return;
+    const std::size_t index = size > kLargest ? kClasses : class_of(size);
+    if (index == kClasses || lists.draining || lists.count[index] * class_bytes(index) >= kListBytes) {
+        std::free(block);
+        return;
+    }
+    if (!lists.head[index] && lists.count[index] == 0) drain_at_thread_end();
+    auto* freed = static_cast<FreeBlock*>(block);
+    freed->next = lists.head[index];
+    lists.head[index] = freed;
+    ++lists.count[index];
+}
+
+#endif
+
+}  // namespace bine
