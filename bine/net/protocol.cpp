@@ -1,0 +1,7 @@
+#include "bine/net/protocol.h"
+
+namespace bine {
+
+Protocol::~Protocol() = default;
+
+}  // namespace bine
