@@ -16,21 +16,12 @@
 
 namespace bine {
 
-struct SharedBytes::Block final : Counted {
-    explicit Block(std::string b) : bytes(std::move(b)) {}
-    const std::string bytes;
-};
-
 SharedBytes SharedBytes::copy(std::string_view bytes) { return take(std::string(bytes)); }
 
 SharedBytes SharedBytes::take(std::string bytes) {
     SharedBytes shared;
     shared.block_ = Ref<Block>(new Block(std::move(bytes)));
     return shared;
-}
-
-std::string_view SharedBytes::view() const noexcept {
-    return block_ ? std::string_view(block_->bytes) : std::string_view();
 }
 
 namespace {

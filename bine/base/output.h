@@ -23,11 +23,14 @@ public:
     static SharedBytes copy(std::string_view bytes);
     static SharedBytes take(std::string bytes);
 
-    std::string_view view() const noexcept;
+    std::string_view view() const noexcept { return block_ ? std::string_view(block_->bytes) : std::string_view(); }
 
 private:
-    struct Block;
     friend class Output;
+    struct Block final : Counted {
+        explicit Block(std::string owned) : bytes(std::move(owned)) {}
+        const std::string bytes;
+    };
     Ref<Block> block_;
 };
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string_view>
 
+#include "bine/base/error.h"
 #include "bine/base/output.h"
 #include "bine/reactor/address.h"
 
