@@ -1,0 +1,118 @@
+// The reactor: the loop that everything runs on. One per thread, usually; there is no global one.
+//
+// A turn: what was queued with call_soon, the timers that are due, what other threads sent, then the driver waits for
+// the network and calls its sinks; the second lane last. Destruction of what ended happens between turns.
+//
+// Threads: call_from_thread and stop may be called from any; everything else from the thread that runs the reactor
+// (before the first run: the one that made it). Debug builds assert it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "bine/async/scheduler.h"
+#include "bine/base/function.h"
+#include "bine/reactor/driver.h"
+
+namespace bine {
+
+enum class DriverKind : uint8_t { automatic, epoll };
+
+// Brackets the part of a turn that serves the second lane.
+class LaneHooks {
+public:
+    virtual void enter() = 0;
+    virtual void leave() = 0;
+
+protected:
+    ~LaneHooks() = default;
+};
+
+// Something to be destroyed when no callback is on the stack: derive publicly from it and hand it to dispose().
+class Disposable : public ListHook<Disposable> {
+public:
+    virtual ~Disposable() = default;
+};
+
+struct ReactorOptions {
+    DriverKind driver = DriverKind::automatic;
+    // A callback that takes longer is logged, with what it was. Zero: off. Costs two looks at the clock a callback.
+    Duration slow_callback{0};
+};
+
+class Reactor final : public Scheduler {
+public:
+    using Options = ReactorOptions;
+
+    // Throws Error when the system refuses what the driver needs.
+    explicit Reactor(Options options = {});
+    explicit Reactor(std::unique_ptr<Driver> driver, Options options = {});
+    // Aborts what is left: every connection_lost still comes, every pending Deferred of the reactor's own ends cancelled.
+    ~Reactor();
+    Reactor(const Reactor&) = delete;
+    Reactor& operator=(const Reactor&) = delete;
+
+    // Turns until stop(). May be called again afterwards. An exception that escapes a callback is logged, not thrown.
+    void run();
+    // Ends run() after the current turn; when none runs, the next run() returns at once. From any thread.
+    void stop() noexcept;
+    // One turn, which waits until `deadline` at most (TimePoint::min(): not at all). For tests and nested loops.
+    void turn(TimePoint deadline);
+
+    // The one that is turning in this thread; null outside of a turn.
+    static Reactor* current() noexcept;
+    bool in_thread() const noexcept;
+
+    TimePoint now() const noexcept override { return now_; }
+    WallTime wall_now() noexcept { return driver_->wall_now(); }
+    void call_soon(Call& call) noexcept override { ready_.push_back(call); }
+    void call_soon(Call& call, Lane lane) noexcept;
+    TimerQueue& timers() noexcept override { return timers_; }
+
+    // Runs `function` on the reactor's thread, in the order of the calls of each thread. From any thread; wakes the loop.
+    // What is still queued when the reactor is destroyed is dropped, and logged.
+    void call_from_thread(Function<void()> function);
+
+    // Destroys `object` when the outermost turn has ended.
+    void dispose(std::unique_ptr<Disposable> object) noexcept { disposed_.push_back(*object.release()); }
+
+    // Who brackets the second lane; null: nobody. Must outlive the reactor or be taken back.
+    void set_lane_hooks(LaneHooks* hooks) noexcept { lane_hooks_ = hooks; }
+
+    Driver& driver() noexcept { return *driver_; }
+    std::string_view driver_name() const noexcept { return info_.name; }
+    const std::string& driver_reason() const noexcept { return info_.reason; }
+
+    // The guest contract: to live inside a foreign loop, let it watch fd() for reading (-1: this driver cannot), call
+    // run_ready() when it is readable and again soon while it answers true, and prepare_sleep() before it waits.
+    int fd() const noexcept { return driver_->host_fd(); }
+    // One turn without waiting. Returns whether more is ready now.
+    bool run_ready();
+    void prepare_sleep();
+
+private:
+    struct Mailbox;
+    class TurnScope;
+
+    void run_calls(IntrusiveList<Call>& queue);
+    void take_mail();
+    void serve_second_lane();
+    void destroy_disposed() noexcept;
+    bool has_ready_work() const noexcept;
+
+    std::unique_ptr<Driver> driver_;
+    DriverInfo info_;
+    Options options_;
+    TimePoint now_;
+    TimerQueue timers_;
+    IntrusiveList<Call> ready_;
+    IntrusiveList<Call> second_ready_;
+    IntrusiveList<Disposable, Disposable> disposed_;
+    LaneHooks* lane_hooks_ = nullptr;
+    std::unique_ptr<Mailbox> mailbox_;
+    int depth_ = 0;
+    uint64_t thread_ = 0;
+};
+
+}  // namespace bine
