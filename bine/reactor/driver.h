@@ -158,6 +158,8 @@ public:
     virtual void close(SocketId id) noexcept = 0;
     // Ends it at once with a reset. closed(null) comes from a later wait.
     virtual void abort(SocketId id) noexcept = 0;
+    // Aborts every stream, and ends all else without a call: the end of a reactor.
+    virtual void abort_all() noexcept = 0;
     // Sockets that are still there, those that discard included.
     virtual std::size_t open_sockets() const noexcept = 0;
 

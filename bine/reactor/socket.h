@@ -1,0 +1,34 @@
+// The system calls that make sockets, with errors in words. For drivers; no state, nothing blocks.
+#pragma once
+
+#include "bine/base/descriptor.h"
+#include "bine/base/result.h"
+#include "bine/reactor/address.h"
+#include "bine/reactor/driver.h"
+
+namespace bine::socket {
+
+// A listening socket, non-blocking. A Unix path whose socket nobody listens on any more is taken over.
+Result<Descriptor> listen(const Address& address, const ListenOptions& options);
+
+// A socket on its way to `remote`. `failed` is the errno of a connect that could not even begin, 0 otherwise.
+struct Connecting {
+    Descriptor descriptor;
+    int failed = 0;
+};
+Result<Connecting> connect(const Address& remote, const Address& local);
+
+Result<Descriptor> datagram(const Address& local, const Address& remote);
+
+Address local_address(int fd);
+Address peer_address(int fd);
+// The pending error of a socket, taken; 0 for none.
+int take_error(int fd) noexcept;
+bool is_socket(int fd) noexcept;
+void set_no_delay(int fd, bool on) noexcept;
+void set_keep_alive(int fd, bool on) noexcept;
+// Makes the coming close() send a reset.
+void set_reset_on_close(int fd) noexcept;
+void set_non_blocking(int fd) noexcept;
+
+}  // namespace bine::socket
