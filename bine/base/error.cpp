@@ -74,6 +74,7 @@ Error Error::from_errno(int number, std::string_view text, Place place) {
 }
 
 Error Error::from_exception(std::exception_ptr cause, Place place) {
+    if (!cause) return {Errc::broken, "an error was reported without an exception", place};
     try {
         std::rethrow_exception(cause);
     } catch (const Error& error) {

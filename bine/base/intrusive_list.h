@@ -1,7 +1,7 @@
 // A doubly linked list whose links live in its elements: no allocation, removal in constant time, self-unlinking.
 #pragma once
 
-#include <utility>
+#include <cassert>
 
 namespace bine {
 
@@ -86,6 +86,7 @@ private:
 
     static void link_before(Hook& position, T& item) noexcept {
         Hook& hook = item;
+        assert(!hook.linked());
         hook.previous_ = position.previous_;
         hook.next_ = &position;
         position.previous_->next_ = &hook;

@@ -25,7 +25,8 @@ void write_to_standard_error(const Record& record) {
 }
 
 Sink& sink() {
-    static Sink instance(write_to_standard_error);
+    // Never destroyed: destructors of other static objects may still log.
+    static Sink& instance = *new Sink(write_to_standard_error);
     return instance;
 }
 

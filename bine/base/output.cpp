@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -36,7 +37,7 @@ constexpr std::size_t kWorthSharing = 512;
 
 struct Output::Segment {
     Segment(std::size_t allocation, std::size_t room)
-        : allocated(static_cast<uint32_t>(allocation)), capacity(static_cast<uint32_t>(room)) {}
+        : allocated(allocation), capacity(room) {}
 
     char* storage() noexcept { return reinterpret_cast<char*>(this + 1); }
 
@@ -59,8 +60,8 @@ struct Output::Segment {
     Segment* next = nullptr;
     const char* data = nullptr;
     std::size_t length = 0;
-    uint32_t allocated;
-    uint32_t capacity;
+    std::size_t allocated;
+    std::size_t capacity;
     Kind kind = Kind::memory;
     Ref<SharedBytes::Block> shared{};
     FileRange range{};
@@ -220,6 +221,7 @@ Descriptor Output::take_descriptor() noexcept {
 }
 
 void Output::consume(uint64_t count) noexcept {
+    assert(count <= size_);
     size_ -= count;
     while (head_ && head_->kind != Kind::descriptor) {
         Segment& first = *head_;

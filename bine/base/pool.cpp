@@ -14,6 +14,15 @@
 
 namespace bine {
 
+#ifdef BINE_POOL_BYPASS
+
+// Exact sizes, so that a write behind what was asked for is seen.
+std::size_t pool_capacity(std::size_t size) noexcept { return size; }
+void* pool_allocate(std::size_t size) { return ::operator new(size); }
+void pool_free(void* block, std::size_t size) noexcept { ::operator delete(block, size); }
+
+#else
+
 namespace {
 
 // Steps of 64 bytes up to 1 KiB, then powers of two up to 64 KiB.
@@ -32,8 +41,6 @@ std::size_t class_of(std::size_t size) noexcept {
 std::size_t class_bytes(std::size_t index) noexcept {
     return index < kSteps ? (index + 1) * kStep : (kSmallest << (index - kSteps + 1));
 }
-
-#ifndef BINE_POOL_BYPASS
 
 struct FreeBlock {
     FreeBlock* next;
@@ -64,20 +71,11 @@ void drain_at_thread_end() noexcept {
     (void)guard;
 }
 
-#endif
-
 }  // namespace
 
 std::size_t pool_capacity(std::size_t size) noexcept {
     return size > kLargest ? size : class_bytes(class_of(size));
 }
-
-#ifdef BINE_POOL_BYPASS
-
-void* pool_allocate(std::size_t size) { return ::operator new(pool_capacity(size)); }
-void pool_free(void* block, std::size_t) noexcept { ::operator delete(block); }
-
-#else
 
 void* pool_allocate(std::size_t size) {
     const std::size_t index = size > kLargest ? kClasses : class_of(size);

@@ -21,7 +21,10 @@ std::size_t pool_capacity(std::size_t size) noexcept;
 template <class T>
 class Pooled {
 public:
-    static void* operator new(std::size_t size) { return pool_allocate(size); }
+    static void* operator new(std::size_t size) {
+        static_assert(alignof(T) <= alignof(std::max_align_t));
+        return pool_allocate(size);
+    }
     static void operator delete(void* block, std::size_t size) noexcept { pool_free(block, size); }
 
 protected:

@@ -22,6 +22,7 @@ public:
         for_each([this](SlotId id, T&) { erase(id); });
     }
 
+    // The constructor must not use this table; a destructor may, and finds its own name gone already.
     template <class... Args>
     std::pair<SlotId, T*> emplace(Args&&... args) {
         if (free_ == kNone) grow();
@@ -44,9 +45,9 @@ public:
     void erase(SlotId id) noexcept {
         T* found = find(id);
         if (!found) return;
-        found->~T();
         Slot& slot = at(id.index);
         ++slot.generation;
+        found->~T();
         slot.next_free = free_;
         free_ = id.index;
         --size_;

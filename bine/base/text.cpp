@@ -17,6 +17,19 @@ constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cas
 
 constexpr uint8_t byte(char c) noexcept { return static_cast<uint8_t>(c); }
 
+// Whether one character of UTF-8 does nothing but show itself. Two and three bytes can be controls too: C1 (a terminal
+// takes U+009B for ESC [), and what turns or breaks the line (U+200E/F, U+2028..202E, U+2066..2069).
+bool printable(std::string_view character) noexcept {
+    const uint8_t first = byte(character[0]);
+    if (character.size() == 1) return first >= 0x20 && first < 0x7f && first != '"' && first != '\\';
+    const uint8_t second = byte(character[1]);
+    if (character.size() == 2) return first != 0xc2 || second >= 0xa0;
+    if (character.size() == 4 || first != 0xe2) return true;
+    const uint8_t third = byte(character[2]);
+    if (second == 0x80) return third != 0x8e && third != 0x8f && (third < 0xa8 || third > 0xae);
+    return second != 0x81 || third < 0xa6 || third > 0xa9;
+}
+
 void append_escaped(std::string& out, char c) {
     static constexpr char kHex[] = "0123456789abcdef";
     switch (c) {
@@ -58,16 +71,14 @@ std::string escape(std::string_view text) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
-        const char c = text.front();
         const std::size_t length = utf8_length(text);
-        const bool plain = length > 1 || (byte(c) >= 0x20 && byte(c) < 0x7f && c != '"' && c != '\\');
-        if (length == 0 || !plain) {
-            append_escaped(out, c);
-            text.remove_prefix(1);
+        const std::string_view character = text.substr(0, length > 1 ? length : 1);
+        if (length != 0 && printable(character)) {
+            out += character;
         } else {
-            out += text.substr(0, length);
-            text.remove_prefix(length);
+            for (const char c : character) append_escaped(out, c);
         }
+        text.remove_prefix(character.size());
     }
     return out;
 }

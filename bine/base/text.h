@@ -16,8 +16,8 @@ std::optional<uint64_t> try_parse_hex(std::string_view text, uint64_t most = UIN
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept;
 std::string to_lower(std::string_view text);
 
-// `text` with control bytes, quotes, backslashes and bytes that are no UTF-8 written as \n, \", \\, \x1b ...: safe for a
-// terminal and a log line.
+// `text` with control characters (those of Unicode that turn or break a line too), quotes, backslashes and bytes that are
+// no UTF-8 written as \n, \", \\, \x1b ...: safe for a terminal and a log line.
 std::string escape(std::string_view text);
 
 // Bytes of the UTF-8 sequence that `text` begins with, or 0 when it is none (overlong, surrogate, cut short).
