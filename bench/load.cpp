@@ -1,0 +1,450 @@
+// The load generator: keeps every connection busy with one exchange after the other, checks every byte that comes back,
+// and prints one line of JSON. It is on io_uring so that it costs less than the server that it measures.
+// Any wrong, missing or surplus byte ends it with a message and status 1. `load` alone prints its usage.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "hello.h"
+#include "request_mix.h"
+#include "uring.h"
+
+namespace bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+constexpr char kUsage[] =
+    "usage: load http|echo|idle PORT [--connections N] [--warm-up SECONDS] [--seconds SECONDS] [--pid SERVER]\n"
+    "            [--depth N] [--seed N]    http, idle: requests per exchange, seed of the request mix\n"
+    "            [--size N]                echo: bytes per message\n"
+    "idle: one exchange on each connection, prints `ready`, keeps them open until its input ends.\n";
+
+struct Options {
+    std::string mode;
+    std::uint16_t port = 0;
+    std::size_t connections = 64;
+    std::size_t depth = 1;
+    std::size_t size = 1024;
+    std::uint64_t seed = 1;
+    double warm_up = 0.3;
+    double seconds = 2;
+    int pid = 0;
+};
+
+[[noreturn]] void fail(const std::string& what) {
+    throw std::runtime_error(what);
+}
+
+// What is asked and what must come back. Exchange number `turn` on connection `index`; all const, all bytes made before.
+class Workload {
+public:
+    virtual ~Workload() = default;
+    virtual std::string_view question(std::size_t index, std::uint64_t turn) const = 0;
+    virtual std::size_t answer_size() const = 0;
+    virtual std::size_t operations_per_exchange() const = 0;
+
+    // Whether `bytes` are right from `offset` on in the answer.
+    virtual bool matches(std::size_t index, std::uint64_t turn, std::size_t offset, std::string_view bytes) const = 0;
+};
+
+// Every connection and every turn starts elsewhere in the same random bytes, so that no two neighbours are alike.
+class EchoWorkload final : public Workload {
+public:
+    EchoWorkload(std::size_t size, std::uint64_t seed) : size_(size) {
+        Random random(seed);
+        bytes_.resize(size + kStarts);
+        for (char& byte : bytes_) byte = static_cast<char>(random.next());
+    }
+
+    std::string_view question(std::size_t index, std::uint64_t turn) const override {
+        const std::size_t start = (index * 131 + turn * 17) % kStarts;
+        return std::string_view(bytes_).substr(start, size_);
+    }
+    std::size_t answer_size() const override { return size_; }
+    std::size_t operations_per_exchange() const override { return 1; }
+
+    bool matches(std::size_t index, std::uint64_t turn, std::size_t offset, std::string_view bytes) const override {
+        return question(index, turn).substr(offset, bytes.size()) == bytes;
+    }
+
+private:
+    static constexpr std::size_t kStarts = 4096;
+    std::size_t size_;
+    std::string bytes_;
+};
+
+// The answer that every request gets. Only the value of a Date field may differ from one to the next.
+class HelloAnswer {
+public:
+    // Checks status, length and body of a first answer; throws when they are wrong.
+    explicit HelloAnswer(std::string bytes) : bytes_(std::move(bytes)) {
+        if (!bytes_.starts_with("HTTP/1.1 200 ")) fail("the status is not 200: " + bytes_.substr(0, 64));
+        if (!bytes_.ends_with("\r\n\r\n" HELLO_BODY)) fail("the body is not the expected one");
+        find_date();
+    }
+
+    std::size_t size() const { return bytes_.size(); }
+
+    // `bytes` lie within one answer, from `offset` on.
+    bool matches(std::size_t offset, std::string_view bytes) const {
+        return equal(offset, bytes, 0, date_begin_) && equal(offset, bytes, date_end_, bytes_.size());
+    }
+
+private:
+    void find_date() {
+        std::string lower = bytes_;
+        for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+        const std::size_t name = lower.find("\r\ndate:");
+        if (name == std::string::npos) {
+            date_begin_ = date_end_ = bytes_.size();
+        } else {
+            date_begin_ = name + 7;
+            date_end_ = lower.find("\r\n", date_begin_);
+        }
+    }
+
+    // Whether that part of `bytes` that lies between `begin` and `end` of the answer is right.
+    bool equal(std::size_t offset, std::string_view bytes, std::size_t begin, std::size_t end) const {
+        const std::size_t from = std::max(offset, begin);
+        const std::size_t to = std::min(offset + bytes.size(), end);
+        return from >= to || std::memcmp(bytes.data() + (from - offset), bytes_.data() + from, to - from) == 0;
+    }
+
+    std::string bytes_;
+    std::size_t date_begin_ = 0;
+    std::size_t date_end_ = 0;
+};
+
+// `depth` requests of the mix in one piece; each connection goes round the mix from a place of its own.
+class HttpWorkload final : public Workload {
+public:
+    HttpWorkload(HelloAnswer answer, std::size_t depth, std::uint64_t seed) : answer_(std::move(answer)), depth_(depth) {
+        const auto mix = make_request_mix(seed);
+        for (std::size_t i = 0; i < kRequests + depth; ++i) {
+            starts_.push_back(requests_.size());
+            requests_ += mix[i % kRequests];
+        }
+    }
+
+    std::string_view question(std::size_t index, std::uint64_t turn) const override {
+        const std::size_t first = (index + turn * depth_) % kRequests;
+        return std::string_view(requests_).substr(starts_[first], starts_[first + depth_] - starts_[first]);
+    }
+    std::size_t answer_size() const override { return answer_.size() * depth_; }
+    std::size_t operations_per_exchange() const override { return depth_; }
+
+    bool matches(std::size_t, std::uint64_t, std::size_t offset, std::string_view bytes) const override {
+        while (!bytes.empty()) {
+            const std::size_t within = offset % answer_.size();
+            const std::string_view piece = bytes.substr(0, answer_.size() - within);
+            if (!answer_.matches(within, piece)) return false;
+            offset += piece.size();
+            bytes.remove_prefix(piece.size());
+        }
+        return true;
+    }
+
+private:
+    HelloAnswer answer_;
+    std::size_t depth_;
+    std::string requests_;
+    std::vector<std::size_t> starts_;
+};
+
+class Socket {
+public:
+    explicit Socket(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        if (fd_ < 0) throw_errno("socket");
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("connect");
+        const int one = 1;
+        setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    }
+    Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Socket& operator=(Socket&&) = delete;
+    ~Socket() {
+        if (fd_ >= 0) close(fd_);
+    }
+
+    int get() const { return fd_; }
+
+    void send_all(std::string_view bytes) {
+        if (send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size())) throw_errno("send");
+    }
+
+    std::string_view receive(std::span<char> into) {
+        const ssize_t size = recv(fd_, into.data(), into.size(), 0);
+        if (size < 0) throw_errno("recv");
+        if (size == 0) fail("the server closed a connection");
+        return {into.data(), static_cast<std::size_t>(size)};
+    }
+
+    bool is_idle() const {
+        char byte;
+        return recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    }
+
+private:
+    int fd_;
+};
+
+// The whole first answer of the server, as its Content-Length says where it ends.
+HelloAnswer learn_answer(const Options& options) {
+    Socket socket(options.port);
+    socket.send_all(make_request_mix(options.seed)[0]);
+    std::string answer;
+    char buffer[65536];
+    for (;;) {
+        answer += socket.receive(buffer);
+        const std::size_t head = answer.find("\r\n\r\n");
+        if (head == std::string::npos) continue;
+        if (answer.size() >= head + 4 + sizeof HELLO_BODY - 1) return HelloAnswer(std::move(answer));
+    }
+}
+
+struct Peer {
+    Socket socket;
+    std::uint64_t turn = 0;
+    std::size_t received = 0;
+};
+
+// Drives all connections over one ring until it is told to stop.
+class Load {
+public:
+    Load(const Workload& workload, const Options& options)
+        : workload_(workload),
+          buffer_size_(std::clamp(std::bit_ceil(workload.answer_size()), kSmallestBuffer, kLargestBuffer)),
+          buffer_count_(static_cast<unsigned>(kBufferBytes / buffer_size_)),
+          table_(buffer_count_ * sizeof(io_uring_buf), -1, 0),
+          memory_(kBufferBytes, -1, 0),
+          ring_(1024) {
+        ring_.provide_buffers(table_, buffer_count_);
+        for (unsigned i = 0; i < buffer_count_; ++i) give_buffer(static_cast<std::uint16_t>(i));
+        for (std::size_t i = 0; i < options.connections; ++i) peers_.push_back({Socket(options.port)});
+        for (std::size_t i = 0; i < peers_.size(); ++i) {
+            ring_.receive_always(peers_[i].socket.get(), i);
+            ask(i);
+        }
+    }
+
+    void run_until(Clock::time_point end) {
+        do {
+            ring_.submit_and_wait();
+            ring_.for_each_completion([this](const io_uring_cqe& completion) { handle(completion); });
+        } while (Clock::now() < end);
+    }
+
+    std::vector<std::uint64_t> turns() const {
+        std::vector<std::uint64_t> turns;
+        for (const Peer& peer : peers_) turns.push_back(peer.turn);
+        return turns;
+    }
+
+private:
+    static constexpr std::size_t kSmallestBuffer = 4096;
+    static constexpr std::size_t kLargestBuffer = 65536;
+    static constexpr std::size_t kBufferBytes = 1 << 20;
+    static constexpr std::uint64_t kSendTag = std::uint64_t{1} << 32;
+
+    void ask(std::size_t index) {
+        Peer& peer = peers_[index];
+        ring_.send(peer.socket.get(), workload_.question(index, peer.turn), index | kSendTag);
+    }
+
+    void handle(const io_uring_cqe& completion) {
+        const std::size_t index = completion.user_data & ~kSendTag;
+        if (completion.user_data & kSendTag) {
+            fail("a send on connection " + std::to_string(index) + " ended with " + std::to_string(completion.res));
+        }
+        if (completion.res > 0) {
+            const auto id = static_cast<std::uint16_t>(completion.flags >> IORING_CQE_BUFFER_SHIFT);
+            take(index, {memory_.at<char>(id * buffer_size_), static_cast<std::size_t>(completion.res)});
+            give_buffer(id);
+        } else if (completion.res != -ENOBUFS) {
+            const char* reason = completion.res == 0 ? "end of stream" : std::strerror(-completion.res);
+            fail("connection " + std::to_string(index) + " was lost: " + reason);
+        }
+        if (!(completion.flags & IORING_CQE_F_MORE)) ring_.receive_always(peers_[index].socket.get(), index);
+    }
+
+    void take(std::size_t index, std::string_view bytes) {
+        Peer& peer = peers_[index];
+        if (peer.received + bytes.size() > workload_.answer_size()) {
+            fail("connection " + std::to_string(index) + " got more bytes than the answer has");
+        }
+        if (!workload_.matches(index, peer.turn, peer.received, bytes)) {
+            fail("connection " + std::to_string(index) + " got wrong bytes in exchange " + std::to_string(peer.turn));
+        }
+        peer.received += bytes.size();
+        if (peer.received < workload_.answer_size()) return;
+        peer.received = 0;
+        ++peer.turn;
+        ask(index);
+    }
+
+    void give_buffer(std::uint16_t id) {
+        ring_.give_buffer(id, memory_.at<char>(id * buffer_size_), static_cast<unsigned>(buffer_size_));
+    }
+
+    const Workload& workload_;
+    std::size_t buffer_size_;
+    unsigned buffer_count_;
+    Mapping table_;
+    Mapping memory_;
+    std::vector<Peer> peers_;
+    Ring ring_;
+};
+
+// Nanoseconds that all threads of a process have spent on a processor; 0 for no process.
+std::uint64_t cpu_of(int pid) {
+    std::uint64_t sum = 0;
+    if (pid == 0) return sum;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+        std::uint64_t spent = 0;
+        std::ifstream(task.path() / "schedstat") >> spent;
+        sum += spent;
+    }
+    return sum;
+}
+
+void measure(const Workload& workload, const Options& options) {
+    Load load(workload, options);
+    load.run_until(Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(options.warm_up)));
+
+    const auto turns_before = load.turns();
+    const std::uint64_t server_before = cpu_of(options.pid);
+    const std::uint64_t client_before = cpu_of(getpid());
+    const auto start = Clock::now();
+    load.run_until(start + std::chrono::duration_cast<Clock::duration>(Seconds(options.seconds)));
+    const double elapsed = Seconds(Clock::now() - start).count();
+    const double server = static_cast<double>(cpu_of(options.pid) - server_before);
+    const double client = static_cast<double>(cpu_of(getpid()) - client_before);
+
+    std::uint64_t sum = 0;
+    std::uint64_t fewest = ~std::uint64_t{0};
+    const auto turns = load.turns();
+    for (std::size_t i = 0; i < turns.size(); ++i) {
+        const std::uint64_t done = turns[i] - turns_before[i];
+        if (done == 0) fail("connection " + std::to_string(i) + " had no whole answer in the measured time");
+        sum += done;
+        fewest = std::min(fewest, done);
+    }
+    const auto operations = static_cast<double>(sum * workload.operations_per_exchange());
+    const auto slowest = static_cast<double>(fewest * turns.size()) / static_cast<double>(sum);
+    std::printf(
+        "{\"operations\": %.0f, \"seconds\": %.6f, \"rate\": %.1f, \"server_cpu_ns\": %.1f, \"server_busy\": %.4f, "
+        "\"client_busy\": %.4f, \"slowest_connection\": %.4f}\n",
+        operations, elapsed, operations / elapsed, server / operations, server / elapsed / 1e9, client / elapsed / 1e9, slowest);
+}
+
+// One exchange on each connection, then silence until the end of input.
+void stay_idle(const Workload& workload, const Options& options) {
+    std::vector<Socket> sockets;
+    std::vector<char> buffer(workload.answer_size() + 1);
+    for (std::size_t i = 0; i < options.connections; ++i) {
+        Socket& socket = sockets.emplace_back(options.port);
+        socket.send_all(workload.question(i, 0));
+        for (std::size_t received = 0; received < workload.answer_size();) {
+            const std::string_view bytes = socket.receive(buffer);
+            if (received + bytes.size() > workload.answer_size() || !workload.matches(i, 0, received, bytes)) {
+                fail("connection " + std::to_string(i) + " got a wrong answer");
+            }
+            received += bytes.size();
+        }
+    }
+    std::puts("ready");
+    std::fflush(stdout);
+    alarm(0);
+    while (std::getchar() != EOF) {
+    }
+    const auto open = std::count_if(sockets.begin(), sockets.end(), [](const Socket& socket) { return socket.is_idle(); });
+    std::printf("{\"connections\": %zu, \"still_open\": %td}\n", sockets.size(), open);
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+template <class Number>
+void parse(std::string_view text, Number& into) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+    if (error != std::errc{} || end != text.data() + text.size()) fail("not a number: " + std::string(text));
+}
+
+void parse_option(std::string_view name, std::string_view value, Options& options) {
+    if (name == "--connections") return parse(value, options.connections);
+    if (name == "--depth") return parse(value, options.depth);
+    if (name == "--size") return parse(value, options.size);
+    if (name == "--seed") return parse(value, options.seed);
+    if (name == "--warm-up") return parse(value, options.warm_up);
+    if (name == "--seconds") return parse(value, options.seconds);
+    if (name == "--pid") return parse(value, options.pid);
+    fail("unknown option " + std::string(name));
+}
+
+Options parse_arguments(std::span<char*> arguments) {
+    if (arguments.size() < 3 || arguments.size() % 2 == 0) fail(kUsage);
+    Options options;
+    options.mode = arguments[1];
+    parse(arguments[2], options.port);
+    for (std::size_t i = 3; i < arguments.size(); i += 2) parse_option(arguments[i], arguments[i + 1], options);
+    if (options.connections == 0 || options.depth == 0 || options.size == 0) fail("nothing to do");
+    return options;
+}
+
+// A server that stops answering must not hang a whole series.
+void end_at(unsigned seconds) {
+    signal(SIGALRM, [](int) {
+        constexpr std::string_view kText = "load: the server stopped answering\n";
+        if (write(STDERR_FILENO, kText.data(), kText.size()) < 0) _exit(2);
+        _exit(1);
+    });
+    alarm(seconds);
+}
+
+void run(const Options& options) {
+    raise_descriptor_limit();
+    end_at(static_cast<unsigned>(options.warm_up + options.seconds) + 15);
+    if (options.mode == "echo") return measure(EchoWorkload(options.size, options.seed), options);
+    const HttpWorkload workload(learn_answer(options), options.depth, options.seed);
+    if (options.mode == "http") return measure(workload, options);
+    if (options.mode == "idle") return stay_idle(workload, options);
+    fail("unknown mode " + options.mode);
+}
+
+}  // namespace
+}  // namespace bench
+
+int main(int argc, char** argv) {
+    try {
+        bench::run(bench::parse_arguments({argv, static_cast<std::size_t>(argc)}));
+        return 0;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "load: %s\n", error.what());
+        return 1;
+    }
+}

@@ -1,0 +1,80 @@
+// The requests that the HTTP benchmarks send: the same eight from the same seed, on every machine.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "hello.h"
+
+namespace bench {
+
+// splitmix64: small, and the same everywhere, unlike the distributions of <random>.
+class Random {
+public:
+    explicit Random(std::uint64_t seed) : state_(seed) {}
+
+    std::uint64_t next() {
+        std::uint64_t z = (state_ += 0x9e3779b97f4a7c15);
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+        return z ^ (z >> 31);
+    }
+
+    // A number from `low` to `high`, both included.
+    std::size_t between(std::size_t low, std::size_t high) { return low + next() % (high - low + 1); }
+
+private:
+    std::uint64_t state_;
+};
+
+inline constexpr std::size_t kRequests = 8;
+inline constexpr std::size_t kFewestHeaders = 6;
+inline constexpr std::size_t kMostHeaders = 12;
+inline constexpr std::size_t kSmallestRequest = 200;
+inline constexpr std::size_t kLargestRequest = 600;
+
+// Host comes first and Cookie last; what lies between is drawn from these, in this order.
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kHeaders{{
+    {"User-Agent", "Mozilla/5.0 (X11; Linux)"},
+    {"Accept", "text/html,*/*;q=0.8"},
+    {"Accept-Language", "en-GB,en;q=0.5"},
+    {"Accept-Encoding", "gzip, deflate, br"},
+    {"Referer", "http://localhost/"},
+    {"Connection", "keep-alive"},
+    {"Cache-Control", "no-cache"},
+    {"Pragma", "no-cache"},
+    {"Sec-Fetch-Dest", "document"},
+    {"Sec-Fetch-Mode", "navigate"},
+    {"DNT", "1"},
+    {"X-Request-Id", "7f9c24e8-3b12-4e5a"},
+}};
+
+inline std::string make_request(Random& random) {
+    std::string request = "GET " HELLO_PATH " HTTP/1.1\r\nHost: localhost\r\n";
+    std::size_t wanted = random.between(kFewestHeaders, kMostHeaders) - 2;
+    for (std::size_t i = 0; i < kHeaders.size(); ++i) {
+        const std::size_t left = kHeaders.size() - i;
+        if (random.between(1, left) > wanted) continue;
+        request.append(kHeaders[i].first).append(": ").append(kHeaders[i].second).append("\r\n");
+        --wanted;
+    }
+    request += "Cookie: session=";
+    const std::size_t size = random.between(kSmallestRequest, kLargestRequest);
+    do {
+        request += "0123456789abcdef"[random.next() % 16];
+    } while (request.size() + 4 < size);
+    return request += "\r\n\r\n";
+}
+
+inline std::array<std::string, kRequests> make_request_mix(std::uint64_t seed) {
+    Random random(seed);
+    std::array<std::string, kRequests> mix;
+    for (std::string& request : mix) request = make_request(random);
+    return mix;
+}
+
+}  // namespace bench
