@@ -1,0 +1,61 @@
+// Header fields that this side will send: one pooled block of "Name: value" lines, ready for the wire.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace bine::http {
+
+class Fields {
+public:
+    Fields() = default;
+    Fields(Fields&& other) noexcept
+        : text_(std::exchange(other.text_, nullptr)),
+          size_(std::exchange(other.size_, 0)),
+          capacity_(std::exchange(other.capacity_, 0)) {}
+    Fields& operator=(Fields&& other) noexcept {
+        std::swap(text_, other.text_);
+        std::swap(size_, other.size_);
+        std::swap(capacity_, other.capacity_);
+        return *this;
+    }
+    ~Fields();
+
+    // Appends a field, also when there is one of that name.
+    // Errors: throws Error (local_protocol) for a name that is no token or a value with control bytes: nothing that
+    // came from outside can make a line of its own.
+    void add(std::string_view name, std::string_view value);
+    // The only one of that name afterwards.
+    void set(std::string_view name, std::string_view value);
+    void set(std::string_view name, uint64_t value);
+    void remove(std::string_view name) noexcept;
+
+    bool has(std::string_view name) const noexcept { return line_of(name) != nullptr; }
+    // The first value of that name, whatever its case; empty when there is none. Valid until the next change.
+    std::string_view value(std::string_view name) const noexcept;
+
+    // Calls f(name, value) for each, in order.
+    template <class F>
+    void for_each(F&& f) const {
+        for (std::string_view rest = lines(); !rest.empty();) {
+            const auto [name, value] = take_line(rest);
+            f(name, value);
+        }
+    }
+
+    // "A: b\r\nC: d\r\n".
+    std::string_view lines() const noexcept { return {text_, size_}; }
+    bool empty() const noexcept { return size_ == 0; }
+
+private:
+    static std::pair<std::string_view, std::string_view> take_line(std::string_view& rest) noexcept;
+    const char* line_of(std::string_view name) const noexcept;
+    void reserve(std::size_t more);
+
+    char* text_ = nullptr;
+    uint32_t size_ = 0;
+    uint32_t capacity_ = 0;
+};
+
+}  // namespace bine::http

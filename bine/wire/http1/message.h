@@ -1,0 +1,92 @@
+// The words of HTTP/1: methods, header fields, the head of a request. Views and numbers only; nothing is owned here.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace bine::http1 {
+
+enum class Method : uint8_t { other, get, head, post, put, delete_, options, patch, trace, connect };
+
+// `other` for what is not in the list. Methods are case-sensitive.
+Method method_of(std::string_view name) noexcept;
+// Empty for `other`.
+std::string_view name_of(Method method) noexcept;
+
+// "Not Found"; "Unknown" for a number that has no phrase.
+std::string_view reason_of(int status) noexcept;
+// 1xx, 204 and 304 end with their head, whatever it says.
+bool status_allows_body(int status) noexcept;
+
+struct Header {
+    std::string_view name;
+    std::string_view value;  // without the blanks around it
+};
+
+// The header fields of one message in the order they came, in a table of fixed size that is not initialised.
+class HeaderTable {
+public:
+    static constexpr std::size_t kCapacity = 128;
+
+    HeaderTable() noexcept {}
+    HeaderTable(const HeaderTable& other) noexcept { *this = other; }
+    HeaderTable& operator=(const HeaderTable& other) noexcept {
+        std::copy_n(other.items_, size_ = other.size_, items_);
+        return *this;
+    }
+
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    const Header& operator[](std::size_t index) const noexcept { return items_[index]; }
+    const Header* begin() const noexcept { return items_; }
+    const Header* end() const noexcept { return items_ + size_; }
+    operator std::span<const Header>() const noexcept { return {items_, size_}; }
+
+    void clear() noexcept { size_ = 0; }
+    // At most kCapacity.
+    void push_back(Header header) noexcept { items_[size_++] = header; }
+
+    // The first field of that name, whatever its case; null when there is none.
+    const Header* find(std::string_view name) const noexcept;
+    // Its value, or nothing.
+    std::string_view value(std::string_view name) const noexcept {
+        const Header* found = find(name);
+        return found ? found->value : std::string_view();
+    }
+
+private:
+    union {
+        Header items_[kCapacity];
+    };
+    uint32_t size_ = 0;
+};
+
+// The four forms of RFC 9112 section 3.2.
+enum class TargetForm : uint8_t { origin, absolute, authority, asterisk };
+
+// What stands before the body of a request, checked: a head that the parser hands out keeps RFC 9112.
+struct RequestHead {
+    Method method = Method::other;
+    TargetForm form = TargetForm::origin;
+    uint8_t minor_version = 1;     // HTTP/1.0 or 1.1
+    bool keep_alive = true;        // as version and Connection say
+    bool chunked = false;          // the body is chunked
+    bool expects_continue = false; // the client waits for "100 Continue" before it sends the body
+    bool wants_upgrade = false;    // Connection says upgrade and there is an Upgrade field
+    bool has_length = false;       // Content-Length was there
+    uint64_t content_length = 0;
+
+    std::string_view method_name;
+    std::string_view target;     // as sent
+    std::string_view path;       // of origin and absolute form, still encoded; "/" when absolute form has none; "*" for asterisk
+    std::string_view query;      // behind the first '?', without it
+    std::string_view authority;  // of the target when it has one, else the Host field; perhaps empty
+    HeaderTable headers;
+
+    bool has_body() const noexcept { return chunked || content_length != 0; }
+};
+
+}  // namespace bine::http1
