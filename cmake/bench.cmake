@@ -1,0 +1,17 @@
+# Every bench/<name>.{c,cpp} is a program of its own.
+file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.cpp ${PROJECT_SOURCE_DIR}/bench/*.c)
+foreach(source IN LISTS programs)
+    cmake_path(GET source STEM name)
+    add_executable(bench_${name} ${source})
+    set_target_properties(bench_${name} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+    target_include_directories(bench_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+    bine_compile_options(bench_${name})
+    cmake_path(GET source EXTENSION LAST_ONLY extension)
+    if(extension STREQUAL ".cpp")
+        target_link_libraries(bench_${name} PRIVATE bine::net bine::http)
+    else()
+        set_target_properties(bench_${name} PROPERTIES C_STANDARD 17 C_EXTENSIONS ON)
+        target_link_libraries(bench_${name} PRIVATE Threads::Threads)
+    endif()
+endforeach()

@@ -1,0 +1,14 @@
+# Every examples/<name>.cpp and examples/slides/<name>.cpp is a program of its own.
+# A program that has <name>.expected beside it is run by the tests and must print exactly that; one that has
+# <name>_test.py is run by that script, which gets the program's path.
+file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp ${PROJECT_SOURCE_DIR}/examples/slides/*.cpp)
+foreach(source IN LISTS programs)
+    cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/examples OUTPUT_VARIABLE name)
+    string(REPLACE ".cpp" "" name ${name})
+    string(REPLACE "/" "_" target "example_${name}")
+    add_executable(${target} ${source})
+    set_target_properties(${target} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+    bine_compile_options(${target})
+    target_link_libraries(${target} PRIVATE bine::net bine::http bine::app)
+endforeach()

@@ -1,0 +1,51 @@
+# bine_layer(net SEES reactor USES fmt::fmt): the library bine::net out of the folder bine/net.
+# A folder that is empty or missing gives a library without contents, so that the order of work is free.
+function(bine_layer layer)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SEES;USES")
+    set(folder ${PROJECT_SOURCE_DIR}/bine/${layer})
+    file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${folder}/*.h)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+    list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|_main|/main)\\.cpp$")
+
+    set(visibility PUBLIC)
+    if(sources)
+        add_library(bine_${layer} STATIC ${sources})
+        target_compile_features(bine_${layer} PUBLIC cxx_std_23)
+        bine_compile_options(bine_${layer})
+    else()
+        set(visibility INTERFACE)
+        add_library(bine_${layer} INTERFACE)
+        target_compile_features(bine_${layer} INTERFACE cxx_std_23)
+    endif()
+    add_library(bine::${layer} ALIAS bine_${layer})
+    set_target_properties(bine_${layer} PROPERTIES EXPORT_NAME ${layer})
+
+    target_sources(bine_${layer} ${visibility}
+        FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
+    list(TRANSFORM arg_SEES PREPEND bine_ OUTPUT_VARIABLE seen)
+    target_link_libraries(bine_${layer} ${visibility} ${seen} Threads::Threads)
+    if(arg_USES AND sources)
+        target_link_libraries(bine_${layer} PRIVATE ${arg_USES})
+    endif()
+    if(BINE_DEBUG)
+        # Public: a class may hold more members with it.
+        target_compile_definitions(bine_${layer} ${visibility} BINE_DEBUG)
+    endif()
+
+    set_property(GLOBAL APPEND PROPERTY BINE_LAYERS ${layer})
+    set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_SEES ${arg_SEES})
+endfunction()
+
+# bine_command(bine SEES app): the program out of bine/app/main.cpp.
+function(bine_command name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SEES;USES")
+    file(GLOB main CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bine/app/main.cpp)
+    if(NOT main)
+        return()
+    endif()
+    add_executable(${name} ${main})
+    bine_compile_options(${name})
+    list(TRANSFORM arg_SEES PREPEND bine::)
+    target_link_libraries(${name} PRIVATE ${arg_SEES} ${arg_USES})
+    set_property(GLOBAL PROPERTY BINE_COMMAND ${name})
+endfunction()
