@@ -1,7 +1,7 @@
-# bine_layer(net SEES reactor USES fmt::fmt): the library bine::net out of the folder bine/net.
+# bine_layer(net SEES reactor TESTS_SEE testing USES fmt::fmt): the library bine::net out of the folder bine/net.
 # A folder that is empty or missing gives a library without contents, so that the order of work is free.
 function(bine_layer layer)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SEES;USES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SEES;TESTS_SEE;USES")
     set(folder ${PROJECT_SOURCE_DIR}/bine/${layer})
     file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${folder}/*.h)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
@@ -34,6 +34,7 @@ function(bine_layer layer)
 
     set_property(GLOBAL APPEND PROPERTY BINE_LAYERS ${layer})
     set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_SEES ${arg_SEES})
+    set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_TESTS_SEE ${arg_TESTS_SEE})
 endfunction()
 
 # bine_command(bine SEES app): the program out of bine/app/main.cpp.
