@@ -3,7 +3,7 @@
 //
 // A Driver owns socket slots, named by index and generation, so that an event of a socket that is gone finds nobody. It
 // knows sinks, no protocol, and calls them only from wait() (native lane) and serve_second_lane() (second lane); no other
-// method ever calls back. Confined to the reactor's thread, but for wake() and what ThreadTask says.
+// method ever calls back. No callback may throw. Confined to the reactor's thread, but for wake() and what ThreadTask says.
 #pragma once
 
 #include <cstdint>

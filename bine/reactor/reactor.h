@@ -66,7 +66,7 @@ public:
 
     TimePoint now() const noexcept override { return now_; }
     WallTime wall_now() noexcept { return driver_->wall_now(); }
-    void call_soon(Call& call) noexcept override { ready_.push_back(call); }
+    void call_soon(Call& call) noexcept override { call_soon(call, Lane::native); }
     void call_soon(Call& call, Lane lane) noexcept;
     TimerQueue& timers() noexcept override { return timers_; }
 
@@ -79,6 +79,21 @@ public:
 
     // Who brackets the second lane; null: nobody. Must outlive the reactor or be taken back.
     void set_lane_hooks(LaneHooks* hooks) noexcept { lane_hooks_ = hooks; }
+
+    // Calls `callback` as every callback is called: what it throws is logged, and so is that it took long.
+    template <class F>
+    void guard(std::string_view what, F&& callback) noexcept {
+        const bool timed = options_.slow_callback > Duration(0);
+        const TimePoint begun = timed ? driver_->now() : TimePoint();
+        try {
+            callback();
+        } catch (...) {
+            report_exception(what);
+        }
+        if (!timed) return;
+        const Duration took = driver_->now() - begun;
+        if (took >= options_.slow_callback) report_slow(what, took);
+    }
 
     Driver& driver() noexcept { return *driver_; }
     std::string_view driver_name() const noexcept { return info_.name; }
@@ -97,9 +112,12 @@ private:
 
     void run_calls(IntrusiveList<Call>& queue);
     void take_mail();
+    void expire_timers();
     void serve_second_lane();
     void destroy_disposed() noexcept;
     bool has_ready_work() const noexcept;
+    void report_exception(std::string_view what) noexcept;
+    void report_slow(std::string_view what, Duration took) noexcept;
 
     std::unique_ptr<Driver> driver_;
     DriverInfo info_;

@@ -17,7 +17,8 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::submit(ThreadTask& task) {
     const std::lock_guard lock(mutex_);
     waiting_.push_back(task);
-    if (idle_ > 0) {
+    ++waiting_count_;
+    if (waiting_count_ <= idle_) {
         changed_.notify_one();
     } else if (threads_.size() < most_threads_) {
         // Signals belong to the threads that the program made itself.
@@ -44,6 +45,7 @@ void ThreadPool::serve() {
         }
         if (ending_) return;
         ThreadTask* task = waiting_.pop_front();
+        --waiting_count_;
         lock.unlock();
         task->work();
         lock.lock();

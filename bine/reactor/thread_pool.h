@@ -17,7 +17,7 @@ namespace bine {
 class ThreadPool {
 public:
     // `wake` is called on a pool thread whenever something is done and may be taken.
-    ThreadPool(unsigned most_threads, Function<void()> wake) : most_threads_(most_threads), wake_(std::move(wake)) {}
+    ThreadPool(std::size_t most_threads, Function<void()> wake) : most_threads_(most_threads), wake_(std::move(wake)) {}
     // Waits for the work under way; what has not begun never begins.
     ~ThreadPool();
 
@@ -28,13 +28,14 @@ public:
 private:
     void serve();
 
-    const unsigned most_threads_;
+    const std::size_t most_threads_;
     Function<void()> wake_;
     std::mutex mutex_;
     std::condition_variable changed_;
     IntrusiveList<ThreadTask> waiting_;
     IntrusiveList<ThreadTask> done_;
-    unsigned idle_ = 0;
+    std::size_t waiting_count_ = 0;
+    std::size_t idle_ = 0;
     bool ending_ = false;
     std::vector<std::thread> threads_;
 };

@@ -1,0 +1,58 @@
+// What the epoll driver knows of one socket. Internal to the driver.
+#pragma once
+
+#include "bine/reactor/epoll_driver.h"
+
+namespace bine {
+
+struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag> {
+    Slot(Kind k, Descriptor fd) : input(std::move(fd)), kind(k) {}
+
+    int output_fd() const noexcept { return output ? output.get() : input.get(); }
+    bool reads() const noexcept { return phase == Phase::open && !paused && !ended_there; }
+    bool discards() const noexcept {
+        return (phase == Phase::closing || phase == Phase::lingering) && !ended_there && socket;
+    }
+    bool may_send() const noexcept {
+        return (phase == Phase::open || phase == Phase::connecting) && !shut && write_error == 0;
+    }
+
+    Descriptor input;
+    Descriptor output;  // only where it is another one than `input`
+    union {
+        Sink* sink = nullptr;
+        AcceptSink* accept_sink;
+        DatagramSink* datagram_sink;
+        WatchSink* watch_sink;
+    };
+    SocketId id;
+    Output queue;
+    std::vector<Descriptor> departing;        // taken from the queue's front, to go with its next byte
+    std::optional<uint32_t> registered;         // what epoll watches on the input descriptor
+    std::optional<uint32_t> output_registered;  // and on the output one, where it is another
+    uint32_t low_mark = 16384;
+    int write_error = 0;
+    std::optional<Error> error;
+    Address peer;
+    Kind kind;
+    Phase phase = Phase::open;
+    Lane lane = Lane::native;
+    bool paused : 1 = true;
+    bool asked_for : 1 = false;
+    bool socket : 1 = true;
+    bool passes_descriptors : 1 = false;
+    bool unpollable : 1 = false;       // a regular file: always ready
+    bool adopted : 1 = false;          // others may hold the same open file: leave epoll by name
+    bool input_blocked : 1 = false;    // what a descriptor was before we made it non-blocking
+    bool output_blocked : 1 = false;
+    bool ended_there : 1 = false;      // end of input seen
+    bool shut : 1 = false;             // no more may be queued
+    bool shut_down : 1 = false;        // and the system has been told
+    bool blocked : 1 = false;          // the system's buffer was full
+    bool above_low : 1 = false;        // drained() will be owed
+    bool drained_due : 1 = false;
+    bool closed_due : 1 = false;
+    bool unlink_path : 1 = false;      // a Unix listener that made its path
+};
+
+}  // namespace bine
