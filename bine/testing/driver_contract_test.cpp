@@ -1,0 +1,48 @@
+// The drivers that the reactor layer brings, against the contract of all of them.
+#include "bine/testing/driver_contract.h"
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <string>
+
+#include "bine/reactor/drivers.h"
+
+namespace bine::testing {
+namespace {
+
+struct EpollWorld : DriverWorld {
+    std::unique_ptr<Driver> make_driver() override { return make_epoll_driver("a test asked for it"); }
+};
+
+struct EpollUnixWorld final : EpollWorld {
+    Address listen_address() override {
+        return Address::unix_path(std::string(1, '\0') + "bine-contract-" + std::to_string(::getpid()) + "-" +
+                                  std::to_string(++count_));
+    }
+    std::size_t more_than_fits() override { return 4 << 20; }
+    bool has_datagrams() override { return false; }
+
+private:
+    int count_ = 0;
+};
+
+void run_all(DriverWorld& world) {
+    for (const DriverCase& contract : driver_contract()) {
+        SUBCASE(contract.name) { contract.run(world); }
+    }
+}
+
+TEST_CASE("epoll keeps the driver contract over TCP") {
+    EpollWorld world;
+    run_all(world);
+}
+
+TEST_CASE("epoll keeps the driver contract over Unix sockets") {
+    EpollUnixWorld world;
+    run_all(world);
+}
+
+}  // namespace
+}  // namespace bine::testing
