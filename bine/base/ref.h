@@ -43,11 +43,12 @@ public:
     explicit operator bool() const noexcept { return object_ != nullptr; }
 
 private:
+    std::atomic<uint32_t>& counter() const noexcept { return static_cast<const Counted*>(object_)->count_; }
     void retain() const noexcept {
-        if (object_) object_->count_.fetch_add(1, std::memory_order_relaxed);
+        if (object_) counter().fetch_add(1, std::memory_order_relaxed);
     }
     void release() noexcept {
-        if (object_ && object_->count_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete object_;
+        if (object_ && counter().fetch_sub(1, std::memory_order_acq_rel) == 1) delete object_;
     }
 
     T* object_ = nullptr;

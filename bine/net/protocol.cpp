@@ -4,4 +4,6 @@ namespace bine {
 
 Protocol::~Protocol() = default;
 
+void Protocol::descriptor_received(Descriptor) {}
+
 }  // namespace bine

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string_view>
 
+#include "bine/base/descriptor.h"
 #include "bine/base/function.h"
 #include "bine/net/close_reason.h"
 
@@ -32,6 +33,9 @@ public:
     // The other side will send no more. Answer true to keep our direction open (and close it later), false to have the
     // connection closed once what is queued has left.
     virtual bool end_received() { return false; }
+
+    // A descriptor came along with the bytes that follow. Only over Unix sockets; unwanted ones are closed.
+    virtual void descriptor_received(Descriptor descriptor);
 
     // What is queued to be sent passed the high mark: stop producing until it has fallen to the low one.
     virtual void writing_paused() {}

@@ -52,8 +52,11 @@ public:
     // from this call. The old protocol must return soon after and touch its transport no more.
     virtual void replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) = 0;
 
+    // As the system knows them, or as set_addresses told.
     virtual Address local_address() const = 0;
     virtual Address peer_address() const = 0;
+    // For who knows better than the system: a PROXY header names the client behind the proxy.
+    virtual void set_addresses(const Address& local, const Address& peer) = 0;
     virtual Reactor& reactor() const noexcept = 0;
 
     // Socket options, where there is a socket; elsewhere they do nothing. TCP starts with no_delay on, keep_alive off.

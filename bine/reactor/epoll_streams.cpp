@@ -499,8 +499,9 @@ void EpollDriver::deliver_notices(Lane lane) {
         slot->closed_due = false;
         Sink* sink = std::exchange(slot->sink, nullptr);
         const std::optional<Error> error = std::move(slot->error);
-        if (slot->phase == Phase::ended) erase(*slot);
+        // The slot is still there while closed() runs, so that it can be asked for its addresses.
         if (sink) sink->closed(error ? &*error : nullptr);
+        if (find(id) == slot && slot->phase == Phase::ended) erase(*slot);
     }
 }
 

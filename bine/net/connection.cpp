@@ -1,0 +1,283 @@
+#include "bine/net/connection.h"
+
+#include "bine/base/log.h"
+
+namespace bine {
+
+// What is needed only until the connection is made.
+struct Connection::Pending {
+    Factory factory;
+    ConnectDone done;
+};
+
+struct Connection::Told {
+    std::optional<Error> abort_reason;
+    Address local;
+    Address peer;
+    bool addresses = false;
+};
+
+// Aborts a connection on which nothing moves. Traffic only stores the time; the timer looks at it when it expires.
+class Connection::IdleTimer final : public Timer {
+public:
+    IdleTimer(Connection& connection, Duration limit) : connection_(connection), limit_(limit) { arm(); }
+
+    void touch() noexcept { last_ = connection_.reactor_.now(); }
+
+    void expired() override {
+        if (connection_.reactor_.now() < last_ + limit_) {
+            connection_.reactor_.timers().arm(*this, last_ + limit_);
+        } else {
+            connection_.abort(Error(Errc::timed_out, "nothing was sent or received for too long"));
+        }
+    }
+
+private:
+    void arm() noexcept {
+        touch();
+        connection_.reactor_.timers().arm(*this, last_ + limit_);
+    }
+
+    Connection& connection_;
+    const Duration limit_;
+    TimePoint last_{};
+};
+
+namespace {
+
+// Keeps a protocol that was replaced until nothing of it is on the stack.
+struct Retired final : Disposable {
+    explicit Retired(std::unique_ptr<Protocol> p) : protocol(std::move(p)) {}
+    std::unique_ptr<Protocol> protocol;
+};
+
+}  // namespace
+
+Connection::Connection(Reactor& reactor, const Options& options) noexcept
+    : reactor_(reactor), write_high_(static_cast<uint32_t>(options.write_high)), lane_(options.lane) {}
+
+Connection::~Connection() = default;
+
+Connection& Connection::start(Reactor& reactor, SocketId socket, std::unique_ptr<Protocol> protocol,
+                              const Options& options, Ref<Admission> admission) {
+    auto* connection = new Connection(reactor, options);
+    connection->socket_ = socket;
+    connection->admission_ = std::move(admission);
+    if (options.idle_timeout > Duration(0)) {
+        connection->idle_ = std::make_unique<IdleTimer>(*connection, options.idle_timeout);
+    }
+    reactor.driver().attach(socket, *connection, options.lane);
+    reactor.driver().set_low_mark(socket, static_cast<uint32_t>(options.write_low));
+    reactor.driver().resume(socket);
+    connection->make(std::move(protocol));
+    return *connection;
+}
+
+Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote, const Address& local,
+                                        Factory factory, ConnectDone done, const Options& options) {
+    auto* connection = new Connection(reactor, options);
+    auto socket = reactor.driver().connect(remote, local, *connection, options.lane);
+    if (!socket) {
+        delete connection;
+        return fail(socket.error());
+    }
+    connection->socket_ = *socket;
+    connection->pending_ = std::make_unique<Pending>(Pending{std::move(factory), std::move(done)});
+    reactor.driver().set_low_mark(*socket, static_cast<uint32_t>(options.write_low));
+    if (options.idle_timeout > Duration(0)) {
+        connection->idle_ = std::make_unique<IdleTimer>(*connection, options.idle_timeout);
+    }
+    return connection;
+}
+
+void Connection::cancel_connect() noexcept {
+    if (!pending_) return;
+    pending_->done = nullptr;
+    abort();
+}
+
+void Connection::connected() {
+    const auto pending = std::move(pending_);
+    if (end_ != End::none) return;
+    std::unique_ptr<Protocol> protocol;
+    std::optional<Error> error;
+    try {
+        protocol = pending->factory();
+        if (!protocol) error.emplace(Errc::closed, "the factory refused the connection");
+    } catch (...) {
+        error = Error::from_current_exception();
+    }
+    if (error) {
+        abort();
+        if (pending->done) pending->done(&*error);
+        return;
+    }
+    reactor_.driver().resume(socket_);
+    make(std::move(protocol));
+    if (pending->done) pending->done(nullptr);
+}
+
+void Connection::make(std::unique_ptr<Protocol> protocol) {
+    protocol_ = std::move(protocol);
+    guarded("connection_made", [this] { protocol_->connection_made(*this); });
+}
+
+// A callback that throws costs its connection, and the error is the reason of its end.
+template <class F>
+void Connection::guarded(std::string_view what, F&& callback) noexcept {
+    reactor_.guard(what, [&] {
+        try {
+            callback();
+        } catch (...) {
+            abort(Error::from_current_exception().with_context(what));
+        }
+    });
+}
+
+void Connection::data_received(std::string_view bytes) {
+    touch();
+    guarded("data_received", [&] { protocol_->data_received(bytes); });
+}
+
+void Connection::end_received() {
+    touch();
+    ended_there_ = true;
+    guarded("end_received", [this] {
+        if (!protocol_->end_received()) close();
+    });
+}
+
+void Connection::descriptor_received(Descriptor descriptor) {
+    guarded("descriptor_received", [&] { protocol_->descriptor_received(std::move(descriptor)); });
+}
+
+void Connection::drained() {
+    touch();
+    if (!writing_paused_) return;
+    writing_paused_ = false;
+    static_cast<Call&>(*this).unlink();
+    if (!std::exchange(pause_told_, false) || end_ != End::none) return;
+    guarded("writing_resumed", [this] { protocol_->writing_resumed(); });
+}
+
+// The queue passed the high mark in some write(): tells it from the loop.
+void Connection::call() {
+    if (!writing_paused_ || end_ != End::none) return;
+    pause_told_ = true;
+    guarded("writing_paused", [this] { protocol_->writing_paused(); });
+}
+
+void Connection::closed(const Error* error) {
+    cell_.clear();
+    idle_.reset();
+    static_cast<Call&>(*this).unlink();
+    const CloseReason reason = reason_of(error);
+    if (end_ == End::none) end_ = End::closed;
+    if (pending_) {
+        const auto pending = std::move(pending_);
+        if (pending->done) {
+            const Error why = reason.error() ? *reason.error() : Error(Errc::closed, "closed while connecting");
+            reactor_.guard("connect", [&] { pending->done(&why); });
+        }
+    } else if (protocol_) {
+        reactor_.guard("connection_lost", [&] { protocol_->connection_lost(reason); });
+    }
+    if (admission_) admission_->leave(reactor_.driver().peer_address(socket_));
+    socket_ = SocketId();
+    reactor_.dispose(std::unique_ptr<Disposable>(this));
+}
+
+CloseReason Connection::reason_of(const Error* error) const {
+    if (end_ == End::aborted) {
+        if (told_ && told_->abort_reason) return {CloseReason::Kind::aborted, *told_->abort_reason};
+        return CloseReason(CloseReason::Kind::aborted);
+    }
+    if (error) return {CloseReason::Kind::failed, *error};
+    return CloseReason(ended_there_ ? CloseReason::Kind::closed_there : CloseReason::Kind::closed_here);
+}
+
+void Connection::write(std::string_view bytes) {
+    if (end_ != End::none) return;
+    reactor_.driver().send(socket_, bytes, Lifetime::copy);
+    check_high_mark();
+}
+
+void Connection::write(Output&& output) {
+    if (end_ != End::none) {
+        output.clear();
+        return;
+    }
+    reactor_.driver().send(socket_, std::move(output));
+    check_high_mark();
+}
+
+void Connection::check_high_mark() noexcept {
+    touch();
+    if (writing_paused_ || queued() <= write_high_) return;
+    writing_paused_ = true;
+    reactor_.call_soon(*this, lane_);
+}
+
+void Connection::touch() noexcept {
+    if (idle_) idle_->touch();
+}
+
+uint64_t Connection::queued() const noexcept { return reactor_.driver().queued(socket_); }
+
+void Connection::set_write_limits(std::size_t high, std::size_t low) noexcept {
+    write_high_ = static_cast<uint32_t>(high);
+    reactor_.driver().set_low_mark(socket_, static_cast<uint32_t>(low));
+}
+
+void Connection::pause_reading() noexcept { reactor_.driver().pause(socket_); }
+void Connection::resume_reading() noexcept { reactor_.driver().resume(socket_); }
+
+void Connection::shutdown_writing() noexcept {
+    if (end_ == End::none) reactor_.driver().shutdown(socket_);
+}
+
+void Connection::close() noexcept {
+    if (end_ != End::none) return;
+    end_ = End::closed;
+    reactor_.driver().close(socket_);
+}
+
+void Connection::abort() noexcept {
+    if (end_ == End::aborted) return;
+    end_ = End::aborted;
+    reactor_.driver().abort(socket_);
+}
+
+void Connection::abort(Error reason) noexcept {
+    if (end_ == End::aborted) return;
+    if (!told_) told_ = std::make_unique<Told>();
+    told_->abort_reason = std::move(reason);
+    abort();
+}
+
+void Connection::replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) {
+    reactor_.dispose(std::make_unique<Retired>(std::exchange(protocol_, std::move(next))));
+    guarded("connection_made", [this] { protocol_->connection_made(*this); });
+    if (leftover.empty() || end_ != End::none) return;
+    guarded("data_received", [&] { protocol_->data_received(leftover); });
+}
+
+Address Connection::local_address() const {
+    return told_ && told_->addresses ? told_->local : reactor_.driver().local_address(socket_);
+}
+
+Address Connection::peer_address() const {
+    return told_ && told_->addresses ? told_->peer : reactor_.driver().peer_address(socket_);
+}
+
+void Connection::set_addresses(const Address& local, const Address& peer) {
+    if (!told_) told_ = std::make_unique<Told>();
+    told_->local = local;
+    told_->peer = peer;
+    told_->addresses = true;
+}
+
+void Connection::set_no_delay(bool on) noexcept { reactor_.driver().set_no_delay(socket_, on); }
+void Connection::set_keep_alive(bool on) noexcept { reactor_.driver().set_keep_alive(socket_, on); }
+
+}  // namespace bine

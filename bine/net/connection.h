@@ -1,0 +1,102 @@
+// A stream socket with a protocol on it: the driver's Sink below, the protocol's Transport above.
+//
+// A Connection owns its protocol and is itself owned by its reactor: it is destroyed at the end of the turn in which
+// connection_lost was called. Whoever wants to keep hold of it keeps a ConnectionRef.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "bine/async/scheduler.h"
+#include "bine/net/admission.h"
+#include "bine/net/close_reason.h"
+#include "bine/net/connection_ref.h"
+#include "bine/net/protocol.h"
+#include "bine/net/transport.h"
+#include "bine/reactor/driver.h"
+#include "bine/reactor/reactor.h"
+
+namespace bine {
+
+class Connection final : public Transport, private Sink, private Call, private Disposable {
+public:
+    struct Options {
+        Lane lane = Lane::native;
+        Duration idle_timeout{0};  // without a byte in either direction: aborted with timed_out. 0: never
+        std::size_t write_high = 65536;
+        std::size_t write_low = 16384;
+    };
+
+    // Starts `protocol` on an open, paused socket of the reactor's driver: connection_made is called from here.
+    static Connection& start(Reactor& reactor, SocketId socket, std::unique_ptr<Protocol> protocol,
+                             const Options& options, Ref<Admission> admission = {});
+
+    // Connects first. `factory` is called when that has succeeded; `done` then with null, or with what went wrong.
+    // Answers a handle for cancel_connect(), which makes `done` never called.
+    using ConnectDone = Function<void(const Error*)>;
+    static Result<Connection*> connect(Reactor& reactor, const Address& remote, const Address& local,
+                                       Factory factory, ConnectDone done, const Options& options);
+    void cancel_connect() noexcept;
+
+    void write(std::string_view bytes) override;
+    void write(Output&& output) override;
+    uint64_t queued() const noexcept override;
+    void set_write_limits(std::size_t high, std::size_t low) noexcept override;
+    bool writing_is_paused() const noexcept override { return writing_paused_; }
+    void pause_reading() noexcept override;
+    void resume_reading() noexcept override;
+    void shutdown_writing() noexcept override;
+    void close() noexcept override;
+    void abort() noexcept override;
+    void abort(Error reason) noexcept override;
+    bool is_closing() const noexcept override { return end_ != End::none; }
+    void replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) override;
+    Address local_address() const override;
+    Address peer_address() const override;
+    void set_addresses(const Address& local, const Address& peer) override;
+    Reactor& reactor() const noexcept override { return reactor_; }
+    void set_no_delay(bool on) noexcept override;
+    void set_keep_alive(bool on) noexcept override;
+    ConnectionRef ref() override { return cell_.ref(*this); }
+
+private:
+    enum class End : uint8_t { none, closed, aborted };
+    struct Pending;
+    struct Told;
+    class IdleTimer;
+
+    Connection(Reactor& reactor, const Options& options) noexcept;
+    ~Connection() override;
+
+    void make(std::unique_ptr<Protocol> protocol);
+    void check_high_mark() noexcept;
+    void touch() noexcept;
+    CloseReason reason_of(const Error* error) const;
+    template <class F>
+    void guarded(std::string_view what, F&& callback) noexcept;
+
+    void connected() override;
+    void data_received(std::string_view bytes) override;
+    void end_received() override;
+    void drained() override;
+    void descriptor_received(Descriptor descriptor) override;
+    void closed(const Error* error) override;
+    void call() override;
+
+    Reactor& reactor_;
+    SocketId socket_;
+    std::unique_ptr<Protocol> protocol_;
+    std::unique_ptr<Pending> pending_;  // while connecting
+    std::unique_ptr<Told> told_;        // what is rarely needed: told addresses, why it was aborted
+    std::unique_ptr<IdleTimer> idle_;
+    Ref<Admission> admission_;
+    ConnectionCell cell_;
+    uint32_t write_high_ = 65536;
+    Lane lane_ = Lane::native;
+    End end_ = End::none;
+    bool writing_paused_ = false;
+    bool pause_told_ = false;
+    bool ended_there_ = false;
+};
+
+}  // namespace bine

@@ -1,0 +1,60 @@
+// A listening socket that gives every connection a protocol: caps, shortage of descriptors, orderly end.
+//
+// Confined to the reactor's thread, which must outlive it. Destroying it stops the listening; connections go on.
+#pragma once
+
+#include <memory>
+
+#include "bine/base/log.h"
+#include "bine/net/connection.h"
+#include "bine/net/protocol.h"
+#include "bine/reactor/driver.h"
+
+namespace bine {
+
+struct ListenerOptions {
+    Connection::Options connection;
+    // 0: any number. At the cap of all, connections wait in the system's backlog until one ends; over the cap of its
+    // peer, a connection is closed at once.
+    std::size_t max_connections = 0;
+    std::size_t max_per_peer = 0;
+};
+
+class Listener final : private AcceptSink {
+public:
+    Listener(Reactor& reactor, Factory factory, const ListenerOptions& options);
+    ~Listener();
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+
+    Result<> open(const Address& address, const ListenOptions& options);
+    Result<> open(Descriptor listening_socket);
+    // Stops; nothing happens when it has stopped already.
+    void close() noexcept;
+
+    bool is_open() const noexcept { return static_cast<bool>(socket_); }
+    // With the port that the system chose.
+    Address address() const { return address_; }
+    std::size_t connections() const noexcept { return admission_->count(); }
+
+private:
+    class Retry;
+
+    void accepted(SocketId id, const Address& peer) override;
+    void accept_failed(const Error& error) override;
+    void started(SocketId socket);
+    void connection_left();
+
+    Reactor& reactor_;
+    Factory factory_;
+    const ListenerOptions options_;
+    SocketId socket_;
+    Address address_;
+    Ref<Admission> admission_;
+    std::unique_ptr<Retry> retry_;
+    log::Limit refused_log_;
+    log::Limit shortage_log_{std::chrono::seconds(10)};
+    bool waiting_for_room_ = false;
+};
+
+}  // namespace bine
