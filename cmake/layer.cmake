@@ -1,7 +1,20 @@
-# bine_layer(net SEES reactor TESTS_SEE testing USES fmt::fmt): the library bine::net out of the folder bine/net.
-# A folder that is empty or missing gives a library without contents, so that the order of work is free.
+# Libraries out of layers.txt: bine::net out of the folder bine/net, and so on.
+
+# Calls bine_layer for every `layer` line of the file.
+function(bine_layers file)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
+    file(STRINGS ${file} lines REGEX "^layer ")
+    foreach(line IN LISTS lines)
+        separate_arguments(words UNIX_COMMAND ${line})
+        list(POP_FRONT words)
+        bine_layer(${words})
+    endforeach()
+endfunction()
+
+# bine_layer(net sees reactor tests-see testing). A folder that is empty or missing gives a library without contents,
+# so that layers can be written in any order.
 function(bine_layer layer)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SEES;TESTS_SEE;USES")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "sees;tests-see")
     set(folder ${PROJECT_SOURCE_DIR}/bine/${layer})
     file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${folder}/*.h)
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
@@ -10,43 +23,42 @@ function(bine_layer layer)
     set(visibility PUBLIC)
     if(sources)
         add_library(bine_${layer} STATIC ${sources})
-        target_compile_features(bine_${layer} PUBLIC cxx_std_23)
         bine_compile_options(bine_${layer})
     else()
         set(visibility INTERFACE)
         add_library(bine_${layer} INTERFACE)
-        target_compile_features(bine_${layer} INTERFACE cxx_std_23)
     endif()
     add_library(bine::${layer} ALIAS bine_${layer})
     set_target_properties(bine_${layer} PROPERTIES EXPORT_NAME ${layer})
-
+    target_compile_features(bine_${layer} ${visibility} cxx_std_23)
     target_sources(bine_${layer} ${visibility}
         FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
-    list(TRANSFORM arg_SEES PREPEND bine_ OUTPUT_VARIABLE seen)
+    list(TRANSFORM arg_sees PREPEND bine_ OUTPUT_VARIABLE seen)
     target_link_libraries(bine_${layer} ${visibility} ${seen} Threads::Threads)
-    if(arg_USES AND sources)
-        target_link_libraries(bine_${layer} PRIVATE ${arg_USES})
-    endif()
     if(BINE_DEBUG)
         # Public: a class may hold more members with it.
         target_compile_definitions(bine_${layer} ${visibility} BINE_DEBUG)
     endif()
 
     set_property(GLOBAL APPEND PROPERTY BINE_LAYERS ${layer})
-    set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_SEES ${arg_SEES})
-    set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_TESTS_SEE ${arg_TESTS_SEE})
+    set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_SEES "${arg_sees}")
+    set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_TESTS_SEE "${arg_tests-see}")
 endfunction()
 
-# bine_command(bine SEES app): the program out of bine/app/main.cpp.
-function(bine_command name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SEES;USES")
-    file(GLOB main CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bine/app/main.cpp)
-    if(NOT main)
-        return()
+# bine_layer_uses(app CLI11::CLI11): what a layer's sources use, and no header of it.
+function(bine_layer_uses layer)
+    get_target_property(type bine_${layer} TYPE)
+    if(NOT type STREQUAL "INTERFACE_LIBRARY")
+        target_link_libraries(bine_${layer} PRIVATE ${ARGN})
     endif()
-    add_executable(${name} ${main})
-    bine_compile_options(${name})
-    list(TRANSFORM arg_SEES PREPEND bine::)
-    target_link_libraries(${name} PRIVATE ${arg_SEES} ${arg_USES})
-    set_property(GLOBAL PROPERTY BINE_COMMAND ${name})
+endfunction()
+
+# bine_command(bine app): the program out of bine/app/main.cpp.
+function(bine_command name layer)
+    file(GLOB main CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bine/${layer}/main.cpp)
+    if(main)
+        add_executable(${name} ${main})
+        bine_compile_options(${name})
+        target_link_libraries(${name} PRIVATE bine::${layer} ${ARGN})
+    endif()
 endfunction()

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""What ./test does: stages that build and test bine, a table of them, and ctest's summary over all.
+
+A stage that fails stops no other. Its whole output is in build/logs/; what matters of it is repeated at the end.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+LOGS = BUILD / "logs"
+AREAS = ROOT / "tests"
+JOBS = str(os.cpu_count() or 2)
+FUZZ_SECONDS = 20
+# The layers that know more than one thread; the others have nothing for ThreadSanitizer to find.
+THREADED = ("reactor", "net", "http")
+
+LINT = [sys.executable, "tools/lint.py"]
+
+
+class Failed(Exception):
+    """A stage could not go on; its log says why."""
+
+
+@dataclasses.dataclass
+class Tally:
+    """What ran in a stage: each ctest test, build or check is one; doctest's cases are counted besides."""
+
+    tests: int = 0
+    cases: int = 0
+    failed: list[str] = dataclasses.field(default_factory=list)
+
+
+class Stage:
+    """One named piece of work with a log of its own; times itself and keeps the tally."""
+
+    def __init__(self, name, work):
+        self.name = name
+        self.work = work
+        self.tally = Tally()
+        self.seconds = 0.0
+        self.log_path = LOGS / (re.sub(r"[^\w.-]+", "-", name) + ".log")
+
+    def run_all(self):
+        started = time.monotonic()
+        print(f"{self.name} ...", flush=True)
+        with open(self.log_path, "w", encoding="utf-8") as self.log, contextlib.suppress(Failed):
+            self.work(self)
+        self.seconds = time.monotonic() - started
+        failed = len(self.tally.failed)
+        outcome = f"{failed} of {self.tally.tests} FAILED" if failed else f"{self.tally.tests} passed"
+        print(f"{self.name}: {outcome}, {self.seconds:.0f} s", flush=True)
+        if failed:
+            self.show_failure()
+
+    def command(self, command, **options):
+        """Runs into the log; whether it succeeded."""
+        self.log.write(f"$ {' '.join(map(str, command))}\n")
+        self.log.flush()
+        done = subprocess.run(command, cwd=options.pop("cwd", ROOT), stdin=subprocess.DEVNULL, stdout=self.log,
+                              stderr=subprocess.STDOUT, check=False, **options)
+        return done.returncode == 0
+
+    def count(self, name, passed):
+        self.tally.tests += 1
+        if not passed:
+            self.tally.failed.append(f"{self.name}: {name}")
+
+    def step(self, name, command, **options):
+        """A command that counts as one test."""
+        passed = self.command(command, **options)
+        self.count(name, passed)
+        return passed
+
+    def must(self, name, command, **options):
+        if not self.step(name, command, **options):
+            raise Failed
+
+    def show_failure(self):
+        lines = self.log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        telling = re.compile(r"error|FAILED|ERROR|\*\*\*|Failed|Timeout|SUMMARY|assert|Traceback|warning:")
+        shown = [line for line in lines if telling.search(line)][:40] or lines[-40:]
+        print("\n".join("    " + line for line in shown))
+        print(f"    all of it: {self.log_path.relative_to(ROOT)}", flush=True)
+
+
+def without_address_randomization():
+    """ThreadSanitizer of gcc 12 can fail to place its shadow under a kernel that randomizes more bits than it knows."""
+    prefix = ["setarch", "-R"]
+    if shutil.which("setarch") and subprocess.run(prefix + ["true"], capture_output=True, check=False).returncode == 0:
+        return prefix
+    return []
+
+
+def build(stage, preset, *targets):
+    stage.must("configure", ["cmake", "--preset", preset])
+    stage.must("build", ["cmake", "--build", str(BUILD / preset), "-j", JOBS,
+                         *(["--target", *targets] if targets else []), "--", "-k", "0"])
+
+
+def ctest(stage, preset, *selection, prefix=()):
+    """Runs a build's tests and counts each."""
+    results = BUILD / preset / "results.xml"
+    results.unlink(missing_ok=True)
+    passed = stage.command([*prefix, "ctest", "--test-dir", str(BUILD / preset), "-j", JOBS, "--output-on-failure",
+                            "--no-tests=error", "--output-junit", str(results), *selection])
+    if not results.exists():
+        stage.count("ctest", False)
+        return
+    failed_before = len(stage.tally.failed)
+    for case in xml.parse(results).getroot().iter("testcase"):
+        stage.count(case.get("name"), case.get("status") == "run")
+        output = case.findtext("system-out") or ""
+        stage.tally.cases += sum(map(int, re.findall(r"test cases: +\d+ \| +(\d+) passed", output)))
+    if not passed and len(stage.tally.failed) == failed_before:
+        stage.count("ctest", False)
+
+
+def build_and_test(preset, *targets, selection=(), prefix=()):
+    def work(stage):
+        build(stage, preset, *targets)
+        ctest(stage, preset, *selection, prefix=prefix)
+
+    return work
+
+
+def tsan(stage):
+    prefix = without_address_randomization()
+    layers = [layer for layer in THREADED if any((ROOT / "bine" / layer).rglob("*_test.cpp"))]
+    build(stage, "tsan", *(f"bine_{layer}_test" for layer in layers))
+    ctest(stage, "tsan", "-L", f"^({'|'.join(layers)})$", "-LE", "^fuzz$", prefix=prefix)
+
+
+def fuzz(stage, seconds=FUZZ_SECONDS):
+    """Each target for some seconds, as many at a time as there are cores, from its corpus on; finds stay in build/."""
+    build(stage, "fuzz")
+    listed = BUILD / "fuzz" / "fuzz_targets.txt"
+    targets = [line.split() for line in listed.read_text().splitlines()] if listed.exists() else []
+    waiting, running = list(targets), []
+    while waiting or running:
+        while waiting and len(running) < int(JOBS):
+            running.append(start_fuzzing(*waiting.pop(0), seconds))
+        name, process, log = running.pop(0)
+        passed = process.wait() == 0
+        stage.log.write(f"== {name}\n{log.read_text(errors='replace')[-4000:]}\n")
+        stage.count(name, passed)
+
+
+def start_fuzzing(target, corpus, seconds):
+    folder = BUILD / "fuzz" / "finds" / target
+    (folder / "corpus").mkdir(parents=True, exist_ok=True)
+    log = folder / "log"
+    seeds = [corpus] if pathlib.Path(corpus).is_dir() else []
+    with open(log, "w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            [str(BUILD / "fuzz" / "tests" / target), f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+             "-print_final_stats=1", f"-artifact_prefix={folder}/", str(folder / "corpus"), *seeds],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    return target, process, log
+
+
+def lint(*arguments):
+    def work(stage):
+        stage.must("configure", ["cmake", "--preset", "lint"])
+        for what in ("format", "tidy", "coroutines"):
+            stage.step(what, [*LINT, what, *arguments])
+
+    return work
+
+
+def valgrind(stage):
+    """The release build's tests: what the sanitizers' builds do not see, uninitialised memory above all."""
+    build(stage, "release")
+    ctest(stage, "release", "-L", "unit", "-E", "^reactor/", "-T", "memcheck", "--overwrite",
+          "MemoryCheckCommandOptions=--quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite")
+
+
+def area(name, *arguments):
+    """A folder tests/<name>/ with a program `run` in it is an area of tests of its own."""
+    def work(stage):
+        stage.step("run", [str(AREAS / name / "run"), *arguments])
+
+    return work
+
+
+def areas():
+    return sorted(path.parent.name for path in AREAS.glob("*/run") if os.access(path, os.X_OK))
+
+
+def layers():
+    return sorted(path.name for path in (ROOT / "bine").iterdir() if path.is_dir())
+
+
+def default_stages():
+    stages = [
+        Stage("gcc", build_and_test("dev")),
+        Stage("gcc asan ubsan", build_and_test("asan-ubsan")),
+        Stage("gcc tsan", tsan),
+        Stage("clang", build_and_test("clang")),
+        Stage("fuzz", fuzz),
+        Stage("lint", lint("--changed")),
+    ]
+    return stages + [Stage(name, area(name)) for name in areas() if not (AREAS / name / "only-on-request").exists()]
+
+
+def further_stages():
+    return [
+        Stage("release", build_and_test("release")),
+        Stage("valgrind", valgrind),
+        Stage("lint of all", lint("--all")),
+    ]
+
+
+def summarize(stages):
+    """The table, and over all stages what ctest prints over one."""
+    width = max(len(stage.name) for stage in stages)
+    print(f"\n{'stage':{width}}  result  seconds  tests  doctest cases")
+    for stage in stages:
+        result = "FAILED" if stage.tally.failed else "passed"
+        print(f"{stage.name:{width}}  {result}  {stage.seconds:7.0f}  {stage.tally.tests:5}  {stage.tally.cases or '':>13}")
+    failed = [name for stage in stages for name in stage.tally.failed]
+    tests = sum(stage.tally.tests for stage in stages)
+    if failed:
+        print("\nThe following tests FAILED:")
+        print("\n".join("\t" + name for name in failed))
+    percent = 100 * (tests - len(failed)) // tests if tests else 0
+    print(f"\n{percent}% tests passed, {len(failed)} tests failed out of {tests}")
+    print(f"\nTotal Test time (real) = {sum(stage.seconds for stage in stages):.2f} sec", flush=True)
+    return 1 if failed or not tests else 0
+
+
+def run_stages(stages):
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for stage in stages:
+        stage.run_all()
+    return summarize(stages)
+
+
+def run_layer(layer, only):
+    """The quick loop of one layer: what ninja and ctest print, nothing else."""
+    def run(*command):
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+    if not (BUILD / "dev" / "build.ninja").exists() and run("cmake", "--preset", "dev"):
+        return 1
+    if run("cmake", "--build", str(BUILD / "dev"), "-j", JOBS, "--target", f"{layer}_tests"):
+        return 1
+    return run("ctest", "--test-dir", str(BUILD / "dev"), "-j", JOBS, "--output-on-failure", "--no-tests=error",
+               "-L", f"^{layer}$", *(["-R", only] if only else []))
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="./test", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Builds bine in every way that matters and tests it. Without arguments: gcc tests with the checks of\n"
+                    "the source, ASan+UBSan tests, TSan for the layers with threads, clang tests, 20 s for each fuzz\n"
+                    "target, lint of the changed files, and the areas below that are meant for every run.",
+        epilog=f"layers: {' '.join(layers())}\nareas:  {' '.join(areas()) or '-'}\n"
+               "stages: " + ", ".join(stage.name for stage in default_stages() + further_stages()))
+    parser.add_argument("what", nargs="?", metavar="LAYER|AREA", help="build and test this layer or area alone, quickly")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...",
+                        help="for a layer: a pattern of test names; for an area: its arguments")
+    parser.add_argument("--all", action="store_true", help="besides: release tests, valgrind, lint of every file")
+    parser.add_argument("--stage", action="append", metavar="NAME", help="this stage alone; can be repeated")
+    return parser, parser.parse_args(arguments)
+
+
+def main(arguments):
+    parser, options = parse(arguments)
+    os.environ.setdefault("CTEST_PARALLEL_LEVEL", JOBS)
+    if options.what in areas():
+        return subprocess.run([str(AREAS / options.what / "run"), *options.rest], check=False).returncode
+    if options.what in layers():
+        return run_layer(options.what, options.rest[0] if options.rest else None)
+    if options.what:
+        parser.error(f"no layer and no area is called {options.what}; ./test --help lists them")
+    stages = default_stages() + (further_stages() if options.all or options.stage else [])
+    if options.stage:
+        unknown = set(options.stage) - {stage.name for stage in stages}
+        if unknown:
+            parser.error(f"no stage is called {', '.join(unknown)}; ./test --help lists them")
+        stages = [stage for stage in stages if stage.name in options.stage]
+    return run_stages(stages)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
