@@ -1,0 +1,125 @@
+// The adapter between a protocol without I/O (bine/wire/protocol.h) and a connection: keeps the bytes that are not yet a
+// whole event, stops while the consumer lags, hands the rest on at an upgrade.
+//
+//     class Chat final : public WireProtocol<wire::Line> {
+//         void event_received(wire::Line::Event& event) override { ... }
+//     };
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "bine/net/protocol.h"
+#include "bine/net/transport.h"
+#include "bine/wire/protocol.h"
+
+namespace bine {
+
+// Input that has not become an event yet, kept between two reads. Holds no memory while there is none.
+class InputTail {
+public:
+    bool empty() const noexcept { return kept_.empty(); }
+    // What is kept with `bytes` behind it; a view into either.
+    std::string_view join(std::string_view bytes);
+    // Keeps `rest`, the end of what join() answered.
+    void keep(std::string_view rest);
+
+private:
+    std::string kept_;
+};
+
+template <wire::Parser P>
+class WireProtocol : public Protocol {
+public:
+    using Event = typename P::Event;
+
+    explicit WireProtocol(P parser = P()) : wire_(std::move(parser)) {}
+
+    void connection_made(Transport& transport) override { transport_ = &transport; }
+    void data_received(std::string_view bytes) final { run(tail_.join(bytes)); }
+    bool end_received() final {
+        ended_ = true;
+        if (!lagging_) finish();
+        return true;
+    }
+
+protected:
+    // One event; its views are valid during the call. May lag(), upgrade() and use the transport.
+    virtual void event_received(Event& event) = 0;
+    // The other side broke the protocol or a limit; nothing more is read. At first: aborts with that error.
+    virtual void protocol_failed(const Error& error) { transport_->abort(error); }
+    // The other side has ended, in a good place. At first: closes.
+    virtual void input_ended() { transport_->close(); }
+
+    // Null before connection_made.
+    Transport& transport() noexcept { return *transport_; }
+    P& wire() noexcept { return wire_; }
+
+    // No more events until resume(): reading stops too. Bytes that have come are kept.
+    void lag() noexcept {
+        lagging_ = true;
+        transport_->pause_reading();
+    }
+    // Calls event_received for what is kept; not from inside event_received.
+    void resume() {
+        lagging_ = false;
+        run(tail_.join({}));
+        if (lagging_ || next_) return;
+        if (ended_) {
+            finish();
+        } else {
+            transport_->resume_reading();
+        }
+    }
+    // Hands the connection over when event_received returns; what follows this event belongs to `next`.
+    void upgrade(std::unique_ptr<Protocol> next) noexcept { next_ = std::move(next); }
+
+private:
+    void run(std::string_view input) {
+        Event event;
+        while (!lagging_ && !failed_ && !transport_->is_closing()) {
+            const wire::Step step = wire_.next(input, event);
+            if (step == wire::Step::event) {
+                event_received(event);
+                if (next_) return hand_over(input);
+                continue;
+            }
+            if (step == wire::Step::error) fail();
+            break;
+        }
+        tail_.keep(failed_ ? std::string_view() : input);
+    }
+
+    void hand_over(std::string_view leftover) {
+        const std::string kept(leftover);  // the tail dies with this protocol
+        transport_->replace_protocol(std::move(next_), kept);
+    }
+
+    void finish() {
+        if (failed_ || transport_->is_closing()) return;
+        if (wire_.end()) run(tail_.join({}));
+        if (failed_ || lagging_ || next_ || transport_->is_closing()) return;
+        if (const auto ended = wire_.end(); !ended) {
+            fail();
+        } else {
+            input_ended();
+        }
+    }
+
+    void fail() {
+        failed_ = true;
+        protocol_failed(wire_.error());
+    }
+
+    P wire_;
+    InputTail tail_;
+    Transport* transport_ = nullptr;
+    std::unique_ptr<Protocol> next_;
+    bool lagging_ = false;
+    bool ended_ = false;
+    bool failed_ = false;
+};
+
+}  // namespace bine
