@@ -13,6 +13,8 @@ namespace bine {
 class Call : public ListHook<> {
 public:
     virtual void call() = 0;
+    // The scheduler has ended while this one was queued: nobody will call it. May destroy itself.
+    virtual void abandoned() noexcept {}
 
 protected:
     ~Call() = default;

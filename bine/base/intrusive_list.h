@@ -49,6 +49,12 @@ public:
     bool empty() const noexcept { return head_.next_ == &head_; }
     T* front() noexcept { return empty() ? nullptr : element(head_.next_); }
 
+    // The element behind `item`, which is in this list; null behind the last.
+    T* after(T& item) noexcept {
+        Hook* next = static_cast<Hook&>(item).next_;
+        return next == &head_ ? nullptr : element(next);
+    }
+
     void push_back(T& item) noexcept { link_before(head_, item); }
     void push_front(T& item) noexcept { link_before(*head_.next_, item); }
 

@@ -124,6 +124,9 @@ Reactor::~Reactor() {
     driver_->abort_all();
     int turns = 0;
     while ((driver_->open_sockets() > 0 || !disposed_.empty()) && ++turns < kTurnsToEnd) turn(TimePoint::min());
+    timers_.abandon_all();
+    while (Call* call = ready_.empty() ? second_ready_.pop_front() : ready_.pop_front()) call->abandoned();
+    destroy_disposed();
     if (turns == kTurnsToEnd) {
         log::error("reactor", "connections are still being made while the reactor ends",
                    {{"sockets", driver_->open_sockets()}});
