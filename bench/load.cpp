@@ -1,5 +1,6 @@
-// The load generator: keeps every connection busy with one exchange after the other, checks every byte that comes back,
-// and prints one line of JSON. It is on io_uring so that it costs less than the server that it measures.
+// The load generator: keeps every connection of one server busy with one exchange after the other, then those of the next
+// server, in short slices that alternate, so that a change of the machine's mood hits all servers alike. It checks every byte
+// that comes back and prints one line of JSON for each slice. It is on io_uring so that it costs less than what it measures.
 // Any wrong, missing or surplus byte ends it with a message and status 1. `load` alone prints its usage.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -16,12 +17,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "hello.h"
+#include "random.h"
 #include "request_mix.h"
 #include "uring.h"
 
@@ -32,21 +35,28 @@ using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
 constexpr char kUsage[] =
-    "usage: load http|echo|idle PORT [--connections N] [--warm-up SECONDS] [--seconds SECONDS] [--pid SERVER]\n"
+    "usage: load http|echo|idle --server PORT:PID [--server PORT:PID]... [--connections N]\n"
+    "            [--rounds N] [--seconds SECONDS] [--warm-up SECONDS]\n"
     "            [--depth N] [--seed N]    http, idle: requests per exchange, seed of the request mix\n"
     "            [--size N]                echo: bytes per message\n"
-    "idle: one exchange on each connection, prints `ready`, keeps them open until its input ends.\n";
+    "A round is one slice of --seconds for each server; PID is the process whose processor time is taken.\n"
+    "idle: one exchange on each connection, prints `ready`, keeps them open until its input ends.";
+
+struct Server {
+    std::uint16_t port = 0;
+    int pid = 0;
+};
 
 struct Options {
     std::string mode;
-    std::uint16_t port = 0;
+    std::vector<Server> servers;
     std::size_t connections = 64;
     std::size_t depth = 1;
     std::size_t size = 1024;
     std::uint64_t seed = 1;
+    std::size_t rounds = 1;
     double warm_up = 0.3;
     double seconds = 2;
-    int pid = 0;
 };
 
 [[noreturn]] void fail(const std::string& what) {
@@ -210,9 +220,9 @@ private:
 };
 
 // The whole first answer of the server, as its Content-Length says where it ends.
-HelloAnswer learn_answer(const Options& options) {
-    Socket socket(options.port);
-    socket.send_all(make_request_mix(options.seed)[0]);
+HelloAnswer learn_answer(std::uint16_t port, std::uint64_t seed) {
+    Socket socket(port);
+    socket.send_all(make_request_mix(seed)[0]);
     std::string answer;
     char buffer[65536];
     for (;;) {
@@ -229,10 +239,10 @@ struct Peer {
     std::size_t received = 0;
 };
 
-// Drives all connections over one ring until it is told to stop.
+// Drives all connections to one server over one ring.
 class Load {
 public:
-    Load(const Workload& workload, const Options& options)
+    Load(const Workload& workload, std::uint16_t port, std::size_t connections)
         : workload_(workload),
           buffer_size_(std::clamp(std::bit_ceil(workload.answer_size()), kSmallestBuffer, kLargestBuffer)),
           buffer_count_(static_cast<unsigned>(kBufferBytes / buffer_size_)),
@@ -241,18 +251,28 @@ public:
           ring_(1024) {
         ring_.provide_buffers(table_, buffer_count_);
         for (unsigned i = 0; i < buffer_count_; ++i) give_buffer(static_cast<std::uint16_t>(i));
-        for (std::size_t i = 0; i < options.connections; ++i) peers_.push_back({Socket(options.port)});
-        for (std::size_t i = 0; i < peers_.size(); ++i) {
+        for (std::size_t i = 0; i < connections; ++i) {
+            peers_.push_back({Socket(port)});
             ring_.receive_always(peers_[i].socket.get(), i);
-            ask(i);
         }
     }
 
-    void run_until(Clock::time_point end) {
-        do {
-            ring_.submit_and_wait();
-            ring_.for_each_completion([this](const io_uring_cqe& completion) { handle(completion); });
-        } while (Clock::now() < end);
+    // Asks on every connection; each answer is followed by the next question until stop().
+    void start() {
+        asking_ = true;
+        for (std::size_t i = 0; i < peers_.size(); ++i) ask(i);
+    }
+
+    void run_for(double seconds) {
+        const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(seconds));
+        do turn();
+        while (Clock::now() < end);
+    }
+
+    // Takes the answers that are still due.
+    void stop() {
+        asking_ = false;
+        while (unanswered_ > 0) turn();
     }
 
     std::vector<std::uint64_t> turns() const {
@@ -267,8 +287,14 @@ private:
     static constexpr std::size_t kBufferBytes = 1 << 20;
     static constexpr std::uint64_t kSendTag = std::uint64_t{1} << 32;
 
+    void turn() {
+        ring_.submit_and_wait();
+        ring_.for_each_completion([this](const io_uring_cqe& completion) { handle(completion); });
+    }
+
     void ask(std::size_t index) {
         Peer& peer = peers_[index];
+        ++unanswered_;
         ring_.send(peer.socket.get(), workload_.question(index, peer.turn), index | kSendTag);
     }
 
@@ -300,7 +326,8 @@ private:
         if (peer.received < workload_.answer_size()) return;
         peer.received = 0;
         ++peer.turn;
-        ask(index);
+        --unanswered_;
+        if (asking_) ask(index);
     }
 
     void give_buffer(std::uint16_t id) {
@@ -313,13 +340,14 @@ private:
     Mapping table_;
     Mapping memory_;
     std::vector<Peer> peers_;
+    std::size_t unanswered_ = 0;
+    bool asking_ = false;
     Ring ring_;
 };
 
-// Nanoseconds that all threads of a process have spent on a processor; 0 for no process.
+// Nanoseconds that all threads of a process have spent on a processor.
 std::uint64_t cpu_of(int pid) {
     std::uint64_t sum = 0;
-    if (pid == 0) return sum;
     for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
         std::uint64_t spent = 0;
         std::ifstream(task.path() / "schedstat") >> spent;
@@ -328,42 +356,86 @@ std::uint64_t cpu_of(int pid) {
     return sum;
 }
 
-void measure(const Workload& workload, const Options& options) {
-    Load load(workload, options);
-    load.run_until(Clock::now() + std::chrono::duration_cast<Clock::duration>(Seconds(options.warm_up)));
+// One server with what is asked of it.
+struct Target {
+    Server server;
+    std::unique_ptr<Workload> workload;
+    std::unique_ptr<Load> load;
+};
 
-    const auto turns_before = load.turns();
-    const std::uint64_t server_before = cpu_of(options.pid);
-    const std::uint64_t client_before = cpu_of(getpid());
-    const auto start = Clock::now();
-    load.run_until(start + std::chrono::duration_cast<Clock::duration>(Seconds(options.seconds)));
-    const double elapsed = Seconds(Clock::now() - start).count();
-    const double server = static_cast<double>(cpu_of(options.pid) - server_before);
-    const double client = static_cast<double>(cpu_of(getpid()) - client_before);
-
-    std::uint64_t sum = 0;
+struct Progress {
+    std::uint64_t exchanges = 0;
     std::uint64_t fewest = ~std::uint64_t{0};
+};
+
+Progress progress_since(const std::vector<std::uint64_t>& before, const Load& load) {
+    Progress progress;
     const auto turns = load.turns();
     for (std::size_t i = 0; i < turns.size(); ++i) {
-        const std::uint64_t done = turns[i] - turns_before[i];
+        const std::uint64_t done = turns[i] - before[i];
         if (done == 0) fail("connection " + std::to_string(i) + " had no whole answer in the measured time");
-        sum += done;
-        fewest = std::min(fewest, done);
+        progress.exchanges += done;
+        progress.fewest = std::min(progress.fewest, done);
     }
-    const auto operations = static_cast<double>(sum * workload.operations_per_exchange());
-    const auto slowest = static_cast<double>(fewest * turns.size()) / static_cast<double>(sum);
+    return progress;
+}
+
+// One slice for one server, and its line.
+void measure(Target& target, std::size_t index, std::size_t round, const Options& options) {
+    Load& load = *target.load;
+    load.start();
+    load.run_for(options.warm_up);
+
+    const auto before = load.turns();
+    const std::uint64_t server_before = cpu_of(target.server.pid);
+    const std::uint64_t client_before = cpu_of(getpid());
+    const auto start = Clock::now();
+    load.run_for(options.seconds);
+    const double elapsed = Seconds(Clock::now() - start).count();
+    const auto server = static_cast<double>(cpu_of(target.server.pid) - server_before);
+    const auto client = static_cast<double>(cpu_of(getpid()) - client_before);
+    const Progress progress = progress_since(before, load);
+    load.stop();
+
+    const auto operations = static_cast<double>(progress.exchanges * target.workload->operations_per_exchange());
+    const double mean = static_cast<double>(progress.exchanges) / static_cast<double>(before.size());
     std::printf(
-        "{\"operations\": %.0f, \"seconds\": %.6f, \"rate\": %.1f, \"server_cpu_ns\": %.1f, \"server_busy\": %.4f, "
-        "\"client_busy\": %.4f, \"slowest_connection\": %.4f}\n",
-        operations, elapsed, operations / elapsed, server / operations, server / elapsed / 1e9, client / elapsed / 1e9, slowest);
+        "{\"round\": %zu, \"server\": %zu, \"operations\": %.0f, \"seconds\": %.6f, \"rate\": %.1f, \"server_cpu_ns\": %.1f, "
+        "\"server_busy\": %.4f, \"client_busy\": %.4f, \"slowest_connection\": %.4f}\n",
+        round, index, operations, elapsed, operations / elapsed, server / operations, server / elapsed / 1e9, client / elapsed / 1e9,
+        static_cast<double>(progress.fewest) / mean);
+    std::fflush(stdout);
+}
+
+std::unique_ptr<Workload> make_workload(const Options& options, const Server& server) {
+    if (options.mode == "echo") return std::make_unique<EchoWorkload>(options.size, options.seed);
+    return std::make_unique<HttpWorkload>(learn_answer(server.port, options.seed), options.depth, options.seed);
+}
+
+// Who goes first changes from round to round.
+void measure_all(const Options& options) {
+    std::vector<Target> targets;
+    for (const Server& server : options.servers) {
+        auto workload = make_workload(options, server);
+        auto load = std::make_unique<Load>(*workload, server.port, options.connections);
+        targets.push_back({server, std::move(workload), std::move(load)});
+    }
+    for (std::size_t round = 0; round < options.rounds; ++round) {
+        for (std::size_t i = 0; i < targets.size(); ++i) {
+            const std::size_t index = round % 2 == 0 ? i : targets.size() - 1 - i;
+            measure(targets[index], index, round, options);
+        }
+    }
 }
 
 // One exchange on each connection, then silence until the end of input.
-void stay_idle(const Workload& workload, const Options& options) {
+void stay_idle(const Options& options) {
+    const Server& server = options.servers.front();
+    const HttpWorkload workload(learn_answer(server.port, options.seed), options.depth, options.seed);
     std::vector<Socket> sockets;
     std::vector<char> buffer(workload.answer_size() + 1);
     for (std::size_t i = 0; i < options.connections; ++i) {
-        Socket& socket = sockets.emplace_back(options.port);
+        Socket& socket = sockets.emplace_back(server.port);
         socket.send_all(workload.question(i, 0));
         for (std::size_t received = 0; received < workload.answer_size();) {
             const std::string_view bytes = socket.receive(buffer);
@@ -395,6 +467,14 @@ void parse(std::string_view text, Number& into) {
     if (error != std::errc{} || end != text.data() + text.size()) fail("not a number: " + std::string(text));
 }
 
+Server parse_server(std::string_view text) {
+    const std::size_t colon = std::min(text.find(':'), text.size() - 1);
+    Server server;
+    parse(text.substr(0, colon), server.port);
+    parse(text.substr(colon + 1), server.pid);
+    return server;
+}
+
 void parse_option(std::string_view name, std::string_view value, Options& options) {
     if (name == "--connections") return parse(value, options.connections);
     if (name == "--depth") return parse(value, options.depth);
@@ -402,17 +482,17 @@ void parse_option(std::string_view name, std::string_view value, Options& option
     if (name == "--seed") return parse(value, options.seed);
     if (name == "--warm-up") return parse(value, options.warm_up);
     if (name == "--seconds") return parse(value, options.seconds);
-    if (name == "--pid") return parse(value, options.pid);
+    if (name == "--rounds") return parse(value, options.rounds);
+    if (name == "--server") return options.servers.push_back(parse_server(value));
     fail("unknown option " + std::string(name));
 }
 
 Options parse_arguments(std::span<char*> arguments) {
-    if (arguments.size() < 3 || arguments.size() % 2 == 0) fail(kUsage);
+    if (arguments.size() < 4 || arguments.size() % 2 != 0) fail(kUsage);
     Options options;
     options.mode = arguments[1];
-    parse(arguments[2], options.port);
-    for (std::size_t i = 3; i < arguments.size(); i += 2) parse_option(arguments[i], arguments[i + 1], options);
-    if (options.connections == 0 || options.depth == 0 || options.size == 0) fail("nothing to do");
+    for (std::size_t i = 2; i < arguments.size(); i += 2) parse_option(arguments[i], arguments[i + 1], options);
+    if (options.servers.empty() || options.connections == 0 || options.depth == 0 || options.size == 0) fail(kUsage);
     return options;
 }
 
@@ -428,11 +508,10 @@ void end_at(unsigned seconds) {
 
 void run(const Options& options) {
     raise_descriptor_limit();
-    end_at(static_cast<unsigned>(options.warm_up + options.seconds) + 15);
-    if (options.mode == "echo") return measure(EchoWorkload(options.size, options.seed), options);
-    const HttpWorkload workload(learn_answer(options), options.depth, options.seed);
-    if (options.mode == "http") return measure(workload, options);
-    if (options.mode == "idle") return stay_idle(workload, options);
+    const double slices = static_cast<double>(options.rounds * options.servers.size());
+    end_at(static_cast<unsigned>(slices * (options.warm_up + options.seconds)) + 30);
+    if (options.mode == "idle") return stay_idle(options);
+    if (options.mode == "http" || options.mode == "echo") return measure_all(options);
     fail("unknown mode " + options.mode);
 }
 
