@@ -1,0 +1,43 @@
+// The commands and options of `bine`: one table that the parser, the help pages and the welcome screen are made from.
+// Static data of any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace bine::app {
+
+enum class OptionId : uint8_t { listen, quiet, no_listing, grace, log_format, log_level, reactor };
+
+struct Option {
+    OptionId id;
+    std::string_view flags;     // "-l,--listen"
+    std::string_view variable;  // "BINE_LISTEN"
+    std::string_view value;     // "ENDPOINT"; empty for a switch
+    std::string_view fallback;  // as the help shows it; empty: none
+    std::string_view text;
+
+    // "--listen"
+    std::string_view name() const noexcept { return flags.substr(flags.find("--")); }
+    bool is_switch() const noexcept { return value.empty(); }
+};
+
+struct Command {
+    std::string_view name;
+    std::string_view argument;   // "[DIR]"; empty: takes none
+    std::string_view summary;    // one line
+    std::string_view text;       // what the help says below it
+    std::string_view endpoint;   // where it listens unless told otherwise; empty: it does not
+    std::string_view example;    // one line
+    std::span<const Option* const> options;
+
+    bool serves() const noexcept { return !endpoint.empty(); }
+};
+
+std::span<const Command> commands() noexcept;
+// Null when there is none of that name.
+const Command* find_command(std::string_view name) noexcept;
+const Option& find_option(OptionId id) noexcept;
+
+}  // namespace bine::app

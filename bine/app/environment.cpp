@@ -1,0 +1,138 @@
+#include "bine/app/environment.h"
+
+#include <fcntl.h>
+#include <gnu/libc-version.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <CLI/Version.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <thread>
+
+#include "bine/app/reactor_choice.h"
+#include "bine/base/descriptor.h"
+#include "bine/base/version.h"
+
+namespace bine::app {
+
+namespace {
+
+constexpr std::size_t kColumn = 14;
+
+class Table {
+public:
+    void row(std::string_view key, std::string_view value) {
+        text_ += key;
+        text_.append(key.size() < kColumn ? kColumn - key.size() : 1, ' ');
+        (text_ += value) += '\n';
+    }
+    std::string take() { return std::move(text_); }
+
+private:
+    std::string text_;
+};
+
+std::string first_line(const char* path) {
+    std::ifstream file(path);
+    std::string line;
+    std::getline(file, line);
+    return line;
+}
+
+std::string compiler() {
+#if defined(__clang__)
+    return "clang " __clang_version__;
+#else
+    return "gcc " __VERSION__;
+#endif
+}
+
+std::string build_kind() {
+    std::string kind;
+#if defined(BINE_DEBUG)
+    kind += "with bine's debug assertions";
+#else
+    kind += "without debug assertions";
+#endif
+#if defined(__SANITIZE_ADDRESS__)
+    kind += ", AddressSanitizer";
+#endif
+#if defined(__SANITIZE_THREAD__)
+    kind += ", ThreadSanitizer";
+#endif
+    return kind;
+}
+
+// Asks the kernel for a ring and gives it back.
+std::string io_uring_verdict() {
+    alignas(8) char parameters[120] = {};  // struct io_uring_params
+    const long fd = ::syscall(SYS_io_uring_setup, 1, parameters);
+    const int error = errno;
+    std::string verdict;
+    if (fd >= 0) {
+        ::close(static_cast<int>(fd));
+        verdict = "present";
+    } else if (error == ENOSYS) {
+        verdict = "not in this kernel";
+    } else if (error == EPERM) {
+        const std::string disabled = first_line("/proc/sys/kernel/io_uring_disabled");
+        verdict = disabled.empty() || disabled == "0" ? "forbidden, as container runtimes do (seccomp)"
+                                                      : "forbidden (kernel.io_uring_disabled=" + disabled + ")";
+    } else {
+        verdict = std::string("refused: ") + std::strerror(error);
+    }
+    return verdict + "; not used: this version of bine drives its loop with epoll only";
+}
+
+std::string descriptor_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    const auto text = [](rlim_t value) { return value == RLIM_INFINITY ? "unlimited" : std::to_string(value); };
+    return text(limit.rlim_cur) + " open descriptors (hard limit " + text(limit.rlim_max) + ")";
+}
+
+std::string kernel() {
+    utsname about{};
+    ::uname(&about);
+    return std::string(about.sysname) + " " + about.release + " " + about.machine;
+}
+
+}  // namespace
+
+std::string describe_environment(const std::string& reactor_reason) {
+    const auto reactor = make_reactor(reactor_reason);
+    Table table;
+    table.row("bine", version());
+    table.row("driver", std::string(reactor->driver_name()) + ": " + reactor->driver_reason());
+    table.row("io_uring", io_uring_verdict());
+    table.row("kernel", kernel());
+    table.row("processors", std::to_string(std::thread::hardware_concurrency()));
+    table.row("limits", descriptor_limit());
+    table.row("backlog", "at most " + first_line("/proc/sys/net/core/somaxconn") + " connections wait to be accepted");
+    table.row("compiler", compiler());
+    table.row("build", build_kind());
+    table.row("libraries", std::string("glibc ") + gnu_get_libc_version() + ", libstdc++ of " +
+                               std::to_string(__GLIBCXX__) + ", CLI11 " CLI11_VERSION);
+    return table.take();
+}
+
+void raise_descriptor_limit() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void fill_standard_descriptors() noexcept {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+        if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        // The lowest free number, which is this one. Kept for the whole run.
+        [[maybe_unused]] const int opened = ::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+    }
+}
+
+}  // namespace bine::app

@@ -1,0 +1,133 @@
+#include "bine/app/settings.h"
+
+#include <charconv>
+
+#include "bine/base/text.h"
+#include "bine/net/endpoint_string.h"
+
+namespace bine::app {
+
+namespace {
+
+constexpr double kLongestGrace = 86400;
+
+std::unexpected<Error> refuse(const Given& given, std::string_view value, std::string_view expected) {
+    std::string text(given.source);
+    ((text += " is \"") += escape(value)) += "\"; expected ";
+    text += expected;
+    return fail(Errc::invalid_argument, text);
+}
+
+Result<bool> to_flag(const Given& given) {
+    const std::string value = to_lower(given.values.back());
+    for (const std::string_view yes : {"1", "true", "yes", "on"}) {
+        if (value == yes) return true;
+    }
+    for (const std::string_view no : {"0", "false", "no", "off"}) {
+        if (value == no) return false;
+    }
+    return refuse(given, given.values.back(), "yes or no");
+}
+
+Result<> apply_listen(Settings& settings, const Given& given) {
+    for (const std::string& endpoint : given.values) {
+        const auto parsed = split_endpoint(endpoint);
+        if (!parsed) return fail(parsed.error().with_context(given.source));
+    }
+    settings.listen = given.values;
+    return {};
+}
+
+Result<> apply_grace(Settings& settings, const Given& given) {
+    const std::string& value = given.values.back();
+    double seconds = -1;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+    const bool whole = error == std::errc() && end == value.data() + value.size();
+    if (!whole || !(seconds >= 0 && seconds <= kLongestGrace)) {
+        return refuse(given, value, "a number of seconds, 0 to 86400");
+    }
+    settings.grace = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+    return {};
+}
+
+Result<> apply_log_format(Settings& settings, const Given& given) {
+    const std::string& value = given.values.back();
+    if (value == "auto") {
+        settings.log_format = LogFormat::automatic;
+    } else if (value == "text") {
+        settings.log_format = LogFormat::text;
+    } else if (value == "json") {
+        settings.log_format = LogFormat::json;
+    } else {
+        return refuse(given, value, "auto, text or json");
+    }
+    return {};
+}
+
+Result<> apply_log_level(Settings& settings, const Given& given) {
+    using log::Level;
+    for (const Level level : {Level::debug, Level::info, Level::warning, Level::error}) {
+        if (given.values.back() != log::name(level)) continue;
+        settings.log_level = level;
+        return {};
+    }
+    return refuse(given, given.values.back(), "debug, info, warning or error");
+}
+
+Result<> apply_reactor(Settings& settings, const Given& given) {
+    const std::string& value = given.values.back();
+    if (value != "auto" && value != "epoll") {
+        return refuse(given, value, "auto or epoll, the only driver of this version");
+    }
+    if (value == "epoll") settings.reactor_reason = "asked for by " + std::string(given.source);
+    return {};
+}
+
+Result<> apply_switch(bool& setting, bool meaning, const Given& given) {
+    const Result<bool> value = to_flag(given);
+    if (!value) return fail(value.error());
+    setting = *value ? meaning : !meaning;
+    return {};
+}
+
+std::vector<std::string> split_words(std::string_view text) {
+    std::vector<std::string> words;
+    while (true) {
+        const std::size_t start = text.find_first_not_of(" \t\n");
+        if (start == text.npos) return words;
+        const std::size_t end = std::min(text.find_first_of(" \t\n", start), text.size());
+        words.emplace_back(text.substr(start, end - start));
+        text.remove_prefix(end);
+    }
+}
+
+}  // namespace
+
+Given choose_source(const Option& option, std::vector<std::string> flags, Environment& environment) {
+    if (!flags.empty()) return {option.name(), std::move(flags)};
+    Given given{option.variable, {}};
+    const char* value = environment(option.variable);
+    if (!value || !*value) return given;
+    if (option.id == OptionId::listen) {
+        given.values = split_words(value);
+    } else {
+        given.values.emplace_back(value);
+    }
+    return given;
+}
+
+Result<> apply(Settings& settings, const Option& option, const Given& given) {
+    if (given.values.empty()) return {};
+    switch (option.id) {
+        case OptionId::listen: return apply_listen(settings, given);
+        case OptionId::quiet: return apply_switch(settings.quiet, true, given);
+        case OptionId::no_listing: return apply_switch(settings.listing, false, given);
+        case OptionId::grace: return apply_grace(settings, given);
+        case OptionId::log_format: return apply_log_format(settings, given);
+        case OptionId::log_level: return apply_log_level(settings, given);
+        case OptionId::reactor: return apply_reactor(settings, given);
+    }
+    return {};
+}
+
+}  // namespace bine::app

@@ -1,0 +1,48 @@
+// What the user asked `bine` for: flags over environment variables over defaults, checked.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bine/app/command.h"
+#include "bine/app/log_writer.h"
+#include "bine/base/function.h"
+#include "bine/base/log.h"
+#include "bine/base/result.h"
+#include "bine/base/time.h"
+
+namespace bine::app {
+
+struct Settings {
+    const Command* command = nullptr;     // null: the welcome screen
+    bool help = false;                    // explain `command` instead of running it
+    std::optional<std::string> argument;  // the folder of `serve`, the topic of `help`
+    std::vector<std::string> listen;      // never empty for a command that serves
+    bool listen_by_default = false;
+    bool quiet = false;
+    bool listing = true;
+    Duration grace = std::chrono::seconds(10);
+    LogFormat log_format = LogFormat::automatic;
+    log::Level log_level = log::Level::info;
+    // Why the driver was chosen ("asked for by --reactor"); empty when it was not.
+    std::string reactor_reason;
+};
+
+// What was given for one option, in order; `source` is "--listen" or "BINE_LISTEN".
+struct Given {
+    std::string_view source;
+    std::vector<std::string> values;
+};
+
+// Answers the value of an environment variable, or null.
+using Environment = Function<const char*(std::string_view name)>;
+
+// The values of `option`: `flags` when there are any, else what its variable says; none when that is empty too.
+Given choose_source(const Option& option, std::vector<std::string> flags, Environment& environment);
+
+// Stores what was given. Errors: invalid_argument; the text names the source, the value and what would do.
+Result<> apply(Settings& settings, const Option& option, const Given& given);
+
+}  // namespace bine::app
