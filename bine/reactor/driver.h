@@ -160,7 +160,7 @@ public:
     virtual void abort(SocketId id) noexcept = 0;
     // Aborts every stream, and ends all else without a call: the end of a reactor.
     virtual void abort_all() noexcept = 0;
-    // Sockets that are still there, those that discard included.
+    // Streams that are still there, those that discard included: what the end of a reactor waits for.
     virtual std::size_t open_sockets() const noexcept = 0;
 
     virtual Address local_address(SocketId id) const = 0;

@@ -125,7 +125,9 @@ Reactor::~Reactor() {
     int turns = 0;
     while ((driver_->open_sockets() > 0 || !disposed_.empty()) && ++turns < kTurnsToEnd) turn(TimePoint::min());
     timers_.abandon_all();
-    while (Call* call = ready_.empty() ? second_ready_.pop_front() : ready_.pop_front()) call->abandoned();
+    for (Calls& calls : calls_) {
+        while (Call* call = calls.ready.pop_front()) call->abandoned();
+    }
     destroy_disposed();
     if (turns == kTurnsToEnd) {
         log::error("reactor", "connections are still being made while the reactor ends",
@@ -151,7 +153,7 @@ void Reactor::turn(TimePoint deadline) {
     const TurnScope scope(*this);
     now_ = driver_->now();
     take_mail();
-    run_calls(ready_);
+    run_calls(calls_[0]);
     expire_timers();
     driver_->wait(has_ready_work() ? TimePoint::min() : std::min(deadline, timers_.next_deadline()));
     now_ = driver_->now();
@@ -163,15 +165,10 @@ void Reactor::take_mail() {
     while (const auto letter = mailbox_->pop()) guard("a call from a thread", letter->function);
 }
 
-// What a call queues waits for the next turn. A nested turn goes on where this one is, and may take over its mark.
-void Reactor::run_calls(IntrusiveList<Call>& queue) {
-    if (queue.empty()) return;
-    struct Mark final : Call {
-        void call() override {}
-    } mark;
-    queue.push_back(mark);
-    while (mark.linked()) {
-        Call* next = queue.pop_front();
+// What a call queues waits for the next turn. A nested turn goes on where this one is.
+void Reactor::run_calls(Calls& calls) {
+    calls.running.splice_back(calls.ready);
+    while (Call* next = calls.running.pop_front()) {
         guard("a call", [next] { next->call(); });
     }
 }
@@ -182,10 +179,10 @@ void Reactor::expire_timers() {
 }
 
 void Reactor::serve_second_lane() {
-    if (!driver_->second_lane_has_work() && second_ready_.empty()) return;
+    if (!driver_->second_lane_has_work() && calls_[1].empty()) return;
     if (lane_hooks_) lane_hooks_->enter();
     driver_->serve_second_lane();
-    run_calls(second_ready_);
+    run_calls(calls_[1]);
     if (lane_hooks_) lane_hooks_->leave();
 }
 
@@ -194,13 +191,13 @@ void Reactor::destroy_disposed() noexcept {
 }
 
 bool Reactor::has_ready_work() const noexcept {
-    return !ready_.empty() || !second_ready_.empty() || !mailbox_->empty() ||
+    return !calls_[0].empty() || !calls_[1].empty() || !mailbox_->empty() ||
            mailbox_->stopping.load(std::memory_order_acquire);
 }
 
 void Reactor::call_soon(Call& call, Lane lane) noexcept {
     if (call.linked()) return;
-    (lane == Lane::second ? second_ready_ : ready_).push_back(call);
+    calls_[lane == Lane::second ? 1 : 0].ready.push_back(call);
 }
 
 void Reactor::call_from_thread(Function<void()> function) {

@@ -109,8 +109,13 @@ public:
 private:
     struct Mailbox;
     class TurnScope;
+    struct Calls {
+        bool empty() const noexcept { return ready.empty() && running.empty(); }
+        IntrusiveList<Call> ready;    // for the next turn
+        IntrusiveList<Call> running;  // what this turn has not reached yet
+    };
 
-    void run_calls(IntrusiveList<Call>& queue);
+    void run_calls(Calls& calls);
     void take_mail();
     void expire_timers();
     void serve_second_lane();
@@ -124,8 +129,7 @@ private:
     Options options_;
     TimePoint now_;
     TimerQueue timers_;
-    IntrusiveList<Call> ready_;
-    IntrusiveList<Call> second_ready_;
+    Calls calls_[2];  // by lane
     IntrusiveList<Disposable, Disposable> disposed_;
     LaneHooks* lane_hooks_ = nullptr;
     std::unique_ptr<Mailbox> mailbox_;
