@@ -11,7 +11,7 @@
 namespace bine::http1 {
 
 // Takes chunks apart up to and including the line of the last one; trailers are the message parser's.
-// Framing may cost 16 KiB and twice the data, not more: a body of one-byte chunks with long extensions is refused.
+// Framing may cost 16 bytes a chunk, twice the data, and 16 KiB beyond that: a body that is all extensions is refused.
 class ChunkedDecoder {
 public:
     struct Event {

@@ -71,17 +71,18 @@ enum class TargetForm : uint8_t { origin, absolute, authority, asterisk };
 struct RequestHead {
     Method method = Method::other;
     TargetForm form = TargetForm::origin;
-    uint8_t minor_version = 1;     // HTTP/1.0 or 1.1
-    bool keep_alive = true;        // as version and Connection say
-    bool chunked = false;          // the body is chunked
-    bool expects_continue = false; // the client waits for "100 Continue" before it sends the body
-    bool wants_upgrade = false;    // Connection says upgrade and there is an Upgrade field
-    bool has_length = false;       // Content-Length was there
+    uint8_t minor_version = 1;      // HTTP/1.0 or 1.1
+    bool keep_alive = true;         // as version and Connection say
+    bool chunked = false;           // the body is chunked
+    bool expects_continue = false;  // the client waits for "100 Continue" before it sends the body
+    bool wants_upgrade = false;     // Connection says upgrade and there is an Upgrade field
+    bool has_length = false;        // Content-Length was there
     uint64_t content_length = 0;
 
     std::string_view method_name;
-    std::string_view target;     // as sent
-    std::string_view path;       // of origin and absolute form, still encoded; "/" when absolute form has none; "*" for asterisk
+    std::string_view target;  // as sent
+    std::string_view
+        path;  // of origin and absolute form, still encoded; "/" when absolute form has none; "*" for asterisk
     std::string_view query;      // behind the first '?', without it
     std::string_view authority;  // of the target when it has one, else the Host field; perhaps empty
     HeaderTable headers;

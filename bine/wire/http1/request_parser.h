@@ -20,6 +20,8 @@
 
 namespace bine::http1 {
 
+enum class Line : uint8_t;
+
 // Defaults of bine; a caller's own object must outlive the parsers that it is given to.
 struct Limits {
     uint32_t request_line = 8192;  // bytes, line end included: 414
@@ -63,13 +65,19 @@ private:
     enum class Phase : uint8_t { head, begin_body, body, chunks, trailers, end, failed };
 
     wire::Step read_head(std::string_view& input, Event& event);
-    wire::Step read_trailers(std::string_view& input, Event& event);
-    wire::Step finish(Event& event);
+    wire::Step skip_blank_line(std::string_view& input) noexcept;
+    wire::Step take_head(std::string_view input, RequestHead& head);
+    wire::Step take_fields(std::string_view input, HeaderTable& table, uint32_t limit, Fault too_long);
+    bool line_may_be_complete(std::string_view input) const noexcept;
+    wire::Step wait_for_line(std::string_view input, uint32_t limit, Fault too_long) noexcept;
+    wire::Step stop_at(Line line, Fault fault, std::string_view input, uint32_t limit, Fault too_long) noexcept;
     wire::Step begin_body();
     wire::Step read_body(std::string_view& input, Event& event);
     wire::Step read_chunks(std::string_view& input, Event& event);
+    wire::Step read_trailers(std::string_view& input, Event& event);
+    wire::Step finish(Event& event);
     wire::Step fail(Fault fault) noexcept;
-    void start_over() noexcept;
+    void rewind() noexcept;
 
     const Limits* limits_;
     uint64_t remaining_ = 0;

@@ -1,0 +1,222 @@
+#include "bine/wire/http1/lines.h"
+
+#include <bit>
+#include <cstring>
+
+#include "bine/base/text.h"
+#include "bine/wire/http1/characters.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace bine::http1 {
+
+namespace {
+
+const char* skip(CharacterClass wanted, const char* at, const char* end) noexcept {
+    while (at != end && is(wanted, *at)) ++at;
+    return at;
+}
+
+#if defined(__SSE2__)
+// Sixteen bytes at a time: values (cookies above all) are most of what a request is made of.
+const char* skip_value(const char* at, const char* end) noexcept {
+    const __m128i last_control = _mm_set1_epi8(0x1f);
+    const __m128i tab = _mm_set1_epi8('\t');
+    const __m128i del = _mm_set1_epi8(0x7f);
+    for (; end - at >= 16; at += 16) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+        const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+        const __m128i control = _mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), low);
+        const int found = _mm_movemask_epi8(_mm_or_si128(control, _mm_cmpeq_epi8(bytes, del)));
+        if (found != 0) return at + std::countr_zero(static_cast<unsigned>(found));
+    }
+    return skip(kValue, at, end);
+}
+#else
+const char* skip_value(const char* at, const char* end) noexcept { return skip(kValue, at, end); }
+#endif
+
+Line bad(Fault& fault, Fault what) noexcept {
+    fault = what;
+    return Line::bad;
+}
+
+// `at` is where CR LF must be. Anything else there is `otherwise`, but a lone CR or LF is a bad line end.
+Line take_line_end(const char*& at, const char* end, Fault& fault, Fault otherwise) noexcept {
+    if (at == end) return Line::incomplete;
+    if (*at == '\n') return bad(fault, Fault::bad_line_end);
+    if (*at != '\r') return bad(fault, otherwise);
+    if (at + 1 == end) return Line::incomplete;
+    if (at[1] != '\n') return bad(fault, Fault::bad_line_end);
+    at += 2;
+    return Line::taken;
+}
+
+Fault what_is_wrong_with_name(const char* start, const char* stop) noexcept {
+    if (stop == start && is_blank(*stop)) return Fault::folded_line;
+    return is_blank(*stop) ? Fault::blank_before_colon : Fault::bad_field_name;
+}
+
+}  // namespace
+
+Line take_field(const char*& at, const char* end, Header& header, Fault& fault) noexcept {
+    const char* const start = at;
+    if (*start == '\r') {
+        const Line line = take_line_end(at, end, fault, Fault::bad_line_end);
+        return line == Line::taken ? Line::empty : line;
+    }
+    const char* const colon = skip(kToken, start, end);
+    if (colon == end) return Line::incomplete;
+    if (*colon != ':' || colon == start) return bad(fault, what_is_wrong_with_name(start, colon));
+
+    const char* value = colon + 1;
+    while (value != end && is_blank(*value)) ++value;
+    const char* stop = skip_value(value, end);
+    const char* next = stop;
+    const Line line = take_line_end(next, end, fault, Fault::bad_field_value);
+    if (line != Line::taken) return line;
+
+    while (stop != value && is_blank(stop[-1])) --stop;
+    header.name = {start, static_cast<std::size_t>(colon - start)};
+    header.value = {value, static_cast<std::size_t>(stop - value)};
+    at = next;
+    return Line::taken;
+}
+
+namespace {
+
+// "HTTP/d.d" at `at`, which moves behind it.
+Line take_version(const char*& at, const char* end, int& version, Fault& fault) noexcept {
+    static constexpr std::string_view kPattern = "HTTP/0.0";
+    for (const char wanted : kPattern) {
+        if (at == end) return Line::incomplete;
+        if (wanted == '0' ? !is_digit(*at) : *at != wanted) {
+            return bad(fault, *at == '\n' ? Fault::bad_request_line : Fault::bad_version);
+        }
+        ++at;
+    }
+    version = (at[-3] - '0') * 10 + (at[-1] - '0');
+    return Line::taken;
+}
+
+bool is_line_end(char c) noexcept { return c == '\r' || c == '\n'; }
+
+}  // namespace
+
+Line take_request_line(const char*& at, const char* end, RequestHead& head, Fault& fault) noexcept {
+    const char* const start = at;
+    const char* const method_end = skip(kToken, start, end);
+    if (method_end == end) return Line::incomplete;
+    if (*method_end != ' ' || method_end == start) {
+        return bad(fault, is_line_end(*method_end) ? Fault::bad_request_line : Fault::bad_method);
+    }
+    const char* const target = method_end + 1;
+    const char* const target_end = skip(kTarget, target, end);
+    if (target_end == end) return Line::incomplete;
+    if (*target_end != ' ' || target_end == target) {
+        return bad(fault, is_line_end(*target_end) ? Fault::bad_request_line : Fault::bad_target);
+    }
+    const char* next = target_end + 1;
+    int version = 0;
+    if (const Line line = take_version(next, end, version, fault); line != Line::taken) return line;
+    if (const Line line = take_line_end(next, end, fault, Fault::bad_request_line); line != Line::taken) return line;
+    if (version != 10 && version != 11) return bad(fault, Fault::unsupported_version);
+
+    head.method_name = {start, static_cast<std::size_t>(method_end - start)};
+    head.method = method_of(head.method_name);
+    head.target = {target, static_cast<std::size_t>(target_end - target)};
+    head.minor_version = static_cast<uint8_t>(version - 10);
+    at = next;
+    return Line::taken;
+}
+
+namespace {
+
+bool is_hex_digit(char c) noexcept { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
+
+// A name or an IPv4 address: what may stand before the port.
+bool is_host_name(std::string_view text) noexcept {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (!is(kHost, text[i])) return false;
+        if (text[i] != '%') continue;
+        if (text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
+    }
+    return !text.empty();
+}
+
+bool is_ip_literal(std::string_view text) noexcept {
+    for (const char c : text) {
+        if (!is_hex_digit(c) && c != ':' && c != '.') return false;
+    }
+    return text.size() >= 2;
+}
+
+bool is_port(std::string_view text) noexcept { return text.empty() || try_parse_decimal(text, 65535).has_value(); }
+
+Fault split_absolute(RequestHead& head) noexcept {
+    std::string_view rest = head.target;
+    const std::size_t scheme_end = rest.find("://");
+    if (scheme_end == std::string_view::npos) return Fault::bad_target;
+    const std::string_view scheme = rest.substr(0, scheme_end);
+    if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) return Fault::bad_target;
+    rest.remove_prefix(scheme_end + 3);
+    const std::size_t authority_end = std::min(rest.find_first_of("/?"), rest.size());
+    head.authority = rest.substr(0, authority_end);
+    if (!is_authority(head.authority)) return Fault::bad_target;
+    rest.remove_prefix(authority_end);
+    const std::size_t question = std::min(rest.find('?'), rest.size());
+    head.path = question == 0 ? std::string_view("/") : rest.substr(0, question);
+    head.query = rest.substr(std::min(question + 1, rest.size()));
+    head.form = TargetForm::absolute;
+    return Fault::none;
+}
+
+Fault split_authority(RequestHead& head) noexcept {
+    const bool has_port = head.target.size() > 1 && is_digit(head.target.back());
+    if (!has_port || head.target.find(':') == std::string_view::npos || !is_authority(head.target))
+        return Fault::bad_target;
+    head.authority = head.target;
+    head.path = head.query = {};
+    head.form = TargetForm::authority;
+    return Fault::none;
+}
+
+}  // namespace
+
+bool is_authority(std::string_view text) noexcept {
+    if (text.starts_with('[')) {
+        const std::size_t close = text.find(']');
+        if (close == std::string_view::npos || !is_ip_literal(text.substr(1, close - 1))) return false;
+        text.remove_prefix(close + 1);
+        return text.empty() || (text.front() == ':' && is_port(text.substr(1)));
+    }
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return is_host_name(text);
+    return is_host_name(text.substr(0, colon)) && is_port(text.substr(colon + 1));
+}
+
+Fault split_target(RequestHead& head) noexcept {
+    if (head.method == Method::connect) return split_authority(head);
+    if (head.target.front() == '/') {
+        const auto* question = static_cast<const char*>(std::memchr(head.target.data(), '?', head.target.size()));
+        const std::size_t length =
+            question ? static_cast<std::size_t>(question - head.target.data()) : head.target.size();
+        head.path = head.target.substr(0, length);
+        head.query = question ? head.target.substr(length + 1) : std::string_view();
+        head.authority = {};
+        head.form = TargetForm::origin;
+        return Fault::none;
+    }
+    if (head.target == "*") {
+        if (head.method != Method::options) return Fault::bad_target;
+        head.path = head.target;
+        head.query = head.authority = {};
+        head.form = TargetForm::asterisk;
+        return Fault::none;
+    }
+    return split_absolute(head);
+}
+
+}  // namespace bine::http1

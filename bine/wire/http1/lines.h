@@ -1,0 +1,28 @@
+// One line of a head at a time: the request line and the field lines, found and judged in one pass. Inner part of the parsers.
+#pragma once
+
+#include "bine/wire/http1/fault.h"
+#include "bine/wire/http1/message.h"
+
+namespace bine::http1 {
+
+enum class Line : uint8_t {
+    taken,       // `at` stands behind it
+    empty,       // the empty line behind the fields; `at` stands behind it
+    incomplete,  // no fault so far, and no line end
+    bad,         // see the fault; the line may be incomplete
+};
+
+// `at` points to the line's first byte, `end` behind the last byte there is; at < end.
+Line take_field(const char*& at, const char* end, Header& header, Fault& fault) noexcept;
+
+// Sets method, target and version; says nothing yet about the form of the target.
+Line take_request_line(const char*& at, const char* end, RequestHead& head, Fault& fault) noexcept;
+
+// Splits the target, as the method demands. Fault::none when it is right.
+Fault split_target(RequestHead& head) noexcept;
+
+// host [ ":" port ], as Host and targets hold it; an empty text is none.
+bool is_authority(std::string_view text) noexcept;
+
+}  // namespace bine::http1

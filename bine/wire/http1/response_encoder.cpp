@@ -1,0 +1,165 @@
+#include "bine/wire/http1/response_encoder.h"
+
+#include <charconv>
+#include <cstring>
+
+#include "bine/wire/http1/characters.h"
+#include "bine/wire/http1/chunked.h"
+#include "bine/wire/http1/framing.h"
+
+namespace bine::http1 {
+
+namespace {
+
+// Writes into room that is known to be enough.
+class Pen {
+public:
+    explicit Pen(std::span<char> room) noexcept : start_(room.data()), at_(start_) {}
+
+    void put(std::string_view text) noexcept {
+        if (text.empty()) return;
+        std::memcpy(at_, text.data(), text.size());
+        at_ += text.size();
+    }
+    void put(uint64_t number) noexcept { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
+    void put(const Header& header) noexcept {
+        put(header.name);
+        put(": ");
+        put(header.value);
+        put("\r\n");
+    }
+    std::size_t used() const noexcept { return static_cast<std::size_t>(at_ - start_); }
+
+private:
+    char* start_;
+    char* at_;
+};
+
+// Status line, framing fields and the empty line take no more than this, without a reason phrase of forty bytes.
+constexpr std::size_t kRoomForTheRest = 256;
+
+std::size_t room_for(std::span<const Header> headers) noexcept {
+    std::size_t room = 0;
+    for (const Header& header : headers) room += header.name.size() + header.value.size() + 4;
+    return room;
+}
+
+Result<> check(std::span<const Header> headers) {
+    for (const Header& header : headers) {
+        if (!is_sendable(header.name, header.value)) {
+            return fail(Errc::local_protocol, "a header field to send is no name and value");
+        }
+        if (is_framing_field(header.name)) {
+            return fail(Errc::local_protocol, "a header field to send is for the server alone to set");
+        }
+    }
+    return {};
+}
+
+void put_status_line(Pen& pen, int status) noexcept {
+    if (status == 200) {
+        pen.put("HTTP/1.1 200 OK\r\n");
+        return;
+    }
+    pen.put("HTTP/1.1 ");
+    pen.put(static_cast<uint64_t>(status));
+    pen.put(" ");
+    pen.put(reason_of(status));
+    pen.put("\r\n");
+}
+
+bool is_status(int status) noexcept { return status == 101 || (status >= 200 && status <= 599); }
+
+}  // namespace
+
+bool is_sendable(std::string_view name, std::string_view value) noexcept {
+    const bool padded = !value.empty() && (is_blank(value.front()) || is_blank(value.back()));
+    return is_token(name) && !padded && is_field_value(value);
+}
+
+void append_continue(Output& output) { output.append("HTTP/1.1 100 Continue\r\n\r\n"); }
+
+ResponseEncoder::Framing ResponseEncoder::choose_framing(const ResponseHead& head) const noexcept {
+    if (to_head_ || !status_allows_body(head.status)) return Framing::none;
+    if (head.length) return Framing::length;
+    return to_1_0_ ? Framing::until_close : Framing::chunked;
+}
+
+Result<> ResponseEncoder::head(const ResponseHead& head, Output& output) {
+    if (begun()) return fail(Errc::local_protocol, "the response has begun already");
+    if (!is_status(head.status)) return fail(Errc::local_protocol, "a response has a status from 200 to 599, or 101");
+    if (Result<> checked = check(head.headers); !checked) return checked;
+
+    framing_ = choose_framing(head);
+    length_ = head.length.value_or(0);
+    keep_alive_ = keep_alive_ && !head.close && framing_ != Framing::until_close && head.status != 101;
+
+    Pen pen(output.prepare(kRoomForTheRest + head.lines.size() + room_for(head.headers)));
+    put_status_line(pen, head.status);
+    pen.put(head.lines);
+    for (const Header& header : head.headers) pen.put(header);
+    if (head.length && head.status != 101 && head.status != 204) {
+        pen.put("Content-Length: ");
+        pen.put(*head.length);
+        pen.put("\r\n");
+    }
+    if (framing_ == Framing::chunked) pen.put("Transfer-Encoding: chunked\r\n");
+    if (head.status == 101) {
+        pen.put("Connection: upgrade\r\n");
+    } else if (!keep_alive_) {
+        pen.put("Connection: close\r\n");
+    } else if (to_1_0_) {
+        pen.put("Connection: keep-alive\r\n");
+    }
+    pen.put("\r\n");
+    output.commit(pen.used());
+    return {};
+}
+
+Result<> ResponseEncoder::count(uint64_t bytes) {
+    if (!begun() || framing_ == Framing::ended) return fail(Errc::local_protocol, "a body outside of a response");
+    if (framing_ == Framing::length && bytes > length_ - sent_) {
+        return fail(Errc::local_protocol, "the body is longer than its Content-Length");
+    }
+    sent_ += bytes;
+    return {};
+}
+
+Result<> ResponseEncoder::body(std::string_view bytes, Output& output) {
+    if (Result<> counted = count(bytes.size()); !counted) return counted;
+    if (framing_ == Framing::chunked) {
+        append_chunk(output, bytes);
+    } else if (framing_ != Framing::none) {
+        output.append(bytes);
+    }
+    return {};
+}
+
+Result<> ResponseEncoder::body(Output&& bytes, Output& output) {
+    if (Result<> counted = count(bytes.size()); !counted) return counted;
+    if (framing_ == Framing::chunked) {
+        append_chunk(output, std::move(bytes));
+    } else if (framing_ != Framing::none) {
+        output.append(std::move(bytes));
+    }
+    return {};
+}
+
+Result<> ResponseEncoder::end(std::span<const Header> trailers, Output& output) {
+    if (!begun() || framing_ == Framing::ended) return fail(Errc::local_protocol, "the end of no response");
+    if (framing_ == Framing::length && sent_ != length_) {
+        return fail(Errc::local_protocol, "the body is shorter than its Content-Length");
+    }
+    if (Result<> checked = check(trailers); !checked) return checked;
+    if (framing_ == Framing::chunked) {
+        Pen pen(output.prepare(8 + room_for(trailers)));
+        pen.put("0\r\n");
+        for (const Header& trailer : trailers) pen.put(trailer);
+        pen.put("\r\n");
+        output.commit(pen.used());
+    }
+    framing_ = Framing::ended;
+    return {};
+}
+
+}  // namespace bine::http1

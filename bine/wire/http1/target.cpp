@@ -1,0 +1,140 @@
+#include "bine/wire/http1/target.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace bine::http1 {
+
+namespace {
+
+int hex_value(char c) noexcept {
+    if (c >= '0' && c <= '9') return c - '0';
+    const char lower = static_cast<char>(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// The byte that text[at] == '%' and the next two say; -1 when they say none.
+int decoded_byte(std::string_view text, std::size_t at) noexcept {
+    if (text.size() - at < 3) return -1;
+    const int high = hex_value(text[at + 1]);
+    const int low = hex_value(text[at + 2]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+bool is_unreserved(char c) noexcept {
+    const char lower = static_cast<char>(c | 0x20);
+    return (c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+// `path` ends with a complete segment. Takes "/." and "/.." from its end, and for ".." the segment before it.
+void resolve_last_segment(std::string& path, bool last) {
+    const std::size_t slash = path.rfind('/');
+    const std::string_view segment = std::string_view(path).substr(slash + 1);
+    if (segment == ".") {
+        path.resize(slash);
+    } else if (segment == "..") {
+        path.resize(slash);
+        const std::size_t parent = path.rfind('/');
+        path.resize(parent == std::string::npos ? 0 : parent);
+    } else {
+        return;
+    }
+    if (last) path += '/';
+}
+
+}  // namespace
+
+bool append_percent_decoded(std::string_view text, std::string& output) {
+    const std::size_t before = output.size();
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            output += text[i];
+            continue;
+        }
+        const int byte = decoded_byte(text, i);
+        if (byte < 0) {
+            output.resize(before);
+            return false;
+        }
+        output += static_cast<char>(byte);
+        i += 2;
+    }
+    return true;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+    std::string decoded;
+    decoded.reserve(text.size());
+    if (!append_percent_decoded(text, decoded)) return std::nullopt;
+    return decoded;
+}
+
+std::string percent_encode(std::string_view text, bool keep_slashes) {
+    static constexpr char kHex[] = "0123456789ABCDEF";
+    std::string encoded;
+    encoded.reserve(text.size());
+    for (const char c : text) {
+        if (is_unreserved(c) || (keep_slashes && c == '/')) {
+            encoded += c;
+        } else {
+            const auto byte = static_cast<uint8_t>(c);
+            encoded += {'%', kHex[byte >> 4], kHex[byte & 15]};
+        }
+    }
+    return encoded;
+}
+
+bool is_plain_path(std::string_view path) noexcept {
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        if (path[i] == '%') return false;
+        if (path[i] != '.' || (i > 0 && path[i - 1] != '/')) continue;
+        const std::size_t dots = path.substr(i).starts_with("..") ? 2 : 1;
+        if (i + dots == path.size() || path[i + dots] == '/') return false;
+    }
+    return true;
+}
+
+std::optional<std::string> decode_path(std::string_view path) {
+    if (!path.starts_with('/')) return std::nullopt;
+    std::string decoded;
+    decoded.reserve(path.size() + 1);
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        char c = path[i];
+        if (c == '%') {
+            const int byte = decoded_byte(path, i);
+            if (byte <= 0 || byte == '/') return std::nullopt;
+            c = static_cast<char>(byte);
+            i += 2;
+        } else if (c == '/' && !decoded.empty()) {
+            resolve_last_segment(decoded, false);
+        }
+        decoded += c;
+    }
+    resolve_last_segment(decoded, true);
+    return decoded;
+}
+
+std::optional<Query::Item> Query::next() noexcept {
+    while (!rest_.empty()) {
+        const std::size_t length = std::min(rest_.find('&'), rest_.size());
+        const std::string_view pair = rest_.substr(0, length);
+        rest_.remove_prefix(std::min(length + 1, rest_.size()));
+        if (pair.empty()) continue;
+        const std::size_t equals = std::min(pair.find('='), pair.size());
+        return Item{pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size()))};
+    }
+    return std::nullopt;
+}
+
+std::string Query::decode(std::string_view text) {
+    std::string decoded;
+    decoded.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const int byte = text[i] == '%' ? decoded_byte(text, i) : -1;
+        if (byte >= 0) i += 2;
+        decoded += byte >= 0 ? static_cast<char>(byte) : text[i] == '+' ? ' ' : text[i];
+    }
+    return decoded;
+}
+
+}  // namespace bine::http1
