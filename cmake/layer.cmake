@@ -1,8 +1,15 @@
 # Libraries out of layers.txt: bine::net out of the folder bine/net, and so on.
 
-# Calls bine_layer for every `layer` line of the file.
+# Calls bine_layer for every `layer` line of the file, which knows private_headers by then.
 function(bine_layers file)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
+    file(STRINGS ${file} lines REGEX "^private ")
+    set(private_headers "")
+    foreach(line IN LISTS lines)
+        string(REGEX REPLACE "^private +" "${PROJECT_SOURCE_DIR}/" pattern ${line})
+        file(GLOB found CONFIGURE_DEPENDS ${pattern})
+        list(APPEND private_headers ${found})
+    endforeach()
     file(STRINGS ${file} lines REGEX "^layer ")
     foreach(line IN LISTS lines)
         separate_arguments(words UNIX_COMMAND ${line})
@@ -17,6 +24,7 @@ function(bine_layer layer)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "sees;tests-see")
     set(folder ${PROJECT_SOURCE_DIR}/bine/${layer})
     file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${folder}/*.h)
+    list(REMOVE_ITEM headers "" ${private_headers})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
     list(FILTER sources EXCLUDE REGEX "(_test|_fuzz|_main|/main)\\.cpp$")
 

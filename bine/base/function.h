@@ -82,7 +82,7 @@ private:
             if constexpr (fits<F>) {
                 F& moved = target<F>(from);
                 new (to) F(std::move(moved));
-                moved.~F();
+                moved.~F();  // NOLINT(bugprone-use-after-move): destroyed, as every moved-from object is
             } else {
                 std::memcpy(to, from, sizeof(F*));
             }
