@@ -17,8 +17,9 @@ using Width = LengthPrefixed::Width;
 namespace {
 
 Transcript run(std::string_view input, LengthPrefixed::Options options = {}) {
-    return split_input(input, [options] { return LengthPrefixed(options); },
-                       [](const LengthPrefixed::Event& event) { return "<" + std::string(event.bytes) + ">"; });
+    return split_input(
+        input, [options] { return LengthPrefixed(options); },
+        [](const LengthPrefixed::Event& event) { return "<" + std::string(event.bytes) + ">"; });
 }
 
 }  // namespace
@@ -46,12 +47,13 @@ TEST_CASE("a message over the limit is refused when its prefix is there") {
 }
 
 TEST_CASE("a message that is cut short is an error at the end of the stream") {
-    const std::string_view whole = "\x00\x00\x00\x03"
-                                   "abc"sv;
+    const std::string_view whole =
+        "\x00\x00\x00\x03"
+        "abc"sv;
     for (std::size_t size = 1; size < whole.size(); ++size) {
         CAPTURE(size);
-        CHECK(run(whole.substr(0, size)) ==
-              Transcript{"", std::string(whole.substr(0, size)), Errc::end_of_stream, "the stream ends inside a message"});
+        CHECK(run(whole.substr(0, size)) == Transcript{"", std::string(whole.substr(0, size)), Errc::end_of_stream,
+                                                       "the stream ends inside a message"});
     }
 }
 

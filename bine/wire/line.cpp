@@ -45,7 +45,8 @@ Step Line::next_raw(std::string_view& input, Event& event) {
 
 Result<> Line::end() {
     if (failure_) return failure_.result();
-    if (raw_ != 0 && raw_ != kAll) failure_.set(Errc::end_of_stream, "the stream ends before all of the raw bytes came");
+    if (raw_ != 0 && raw_ != kAll)
+        failure_.set(Errc::end_of_stream, "the stream ends before all of the raw bytes came");
     if (raw_ == 0 && scanned_ != 0) failure_.set(Errc::end_of_stream, "the stream ends inside a line");
     return failure_.result();
 }

@@ -12,7 +12,8 @@ using namespace bine::wire;
 
 namespace {
 
-constexpr std::string_view kDelimiters[] = {"\r\n", "\n", "aa", "aab", "12345678", "\r\n\r\n", std::string_view("\0", 1), "abab"};
+constexpr std::string_view kDelimiters[] = {
+    "\r\n", "\n", "aa", "aab", "12345678", "\r\n\r\n", std::string_view("\0", 1), "abab"};
 
 Transcript run(std::string_view input, Line::Options options) {
     const auto make = [options] { return Line(options); };
@@ -41,7 +42,7 @@ void send_again(std::string_view input, Line::Options options) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
     const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
-    const Line::Options options{.delimiter = kDelimiters[data[0] & 7u], .limit = data[0] >> 3u};
+    const Line::Options options{.delimiter = kDelimiters[data[0] & 7u], .limit = std::size_t{data[0]} >> 3u};
     run(input, options);
     send_again(input.substr(0, 256), options);
     return 0;

@@ -42,7 +42,8 @@ TEST_CASE("lines come without their delimiter") {
 }
 
 TEST_CASE("a delimiter of equal letters is found at its first place, however it is cut") {
-    CHECK(run("xaaay", {.delimiter = "aa"}) == Transcript{"<x>", "ay", Errc::end_of_stream, "the stream ends inside a line"});
+    CHECK(run("xaaay", {.delimiter = "aa"}) ==
+          Transcript{"<x>", "ay", Errc::end_of_stream, "the stream ends inside a line"});
     CHECK(run("aabaab", {.delimiter = "aab"}) == Transcript{"<><>", "", {}, ""});
     CHECK(run("xaabaaab", {.delimiter = "aab"}) == Transcript{"<x><a>", "", {}, ""});
 }
@@ -58,7 +59,8 @@ TEST_CASE("a line may be as long as the limit and not one byte longer") {
         const Line::Options options{.delimiter = delimiter, .limit = 5};
         const std::string end(delimiter);
         CHECK(run("abcde" + end + "x" + end, options) == Transcript{"<abcde><x>", "", {}, ""});
-        CHECK(run("x" + end + "abcdef" + end, options) == Transcript{"<x>", "", Errc::limit_exceeded, "a line is too long"});
+        CHECK(run("x" + end + "abcdef" + end, options) ==
+              Transcript{"<x>", "", Errc::limit_exceeded, "a line is too long"});
         CHECK(run(std::string(100, 'a'), options) == Transcript{"", "", Errc::limit_exceeded, "a line is too long"});
         CHECK(run(end, {.delimiter = delimiter, .limit = 0}) == Transcript{"<>", "", {}, ""});
         CHECK(run("abc" + end, {.delimiter = delimiter, .limit = SIZE_MAX}) == Transcript{"<abc>", "", {}, ""});
@@ -128,7 +130,8 @@ TEST_CASE("what is sent is the same line on the other side") {
                 CHECK((std::string(text) + std::string(delimiter)).find(delimiter) < text.size());
                 continue;
             }
-            CHECK(run(output.to_string(), {.delimiter = delimiter}) == Transcript{"<" + std::string(text) + ">", "", {}, ""});
+            CHECK(run(output.to_string(), {.delimiter = delimiter}) ==
+                  Transcript{"<" + std::string(text) + ">", "", {}, ""});
         }
     }
 }

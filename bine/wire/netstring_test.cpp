@@ -16,8 +16,9 @@ static_assert(Protocol<Netstring>);
 namespace {
 
 Transcript run(std::string_view input, std::size_t limit = 99999) {
-    return split_input(input, [limit] { return Netstring({.limit = limit}); },
-                       [](const Netstring::Event& event) { return "<" + std::string(event.bytes) + ">"; });
+    return split_input(
+        input, [limit] { return Netstring({.limit = limit}); },
+        [](const Netstring::Event& event) { return "<" + std::string(event.bytes) + ">"; });
 }
 
 }  // namespace
@@ -31,8 +32,8 @@ TEST_CASE("netstrings are read one after the other") {
 }
 
 TEST_CASE("the length of a netstring is digits without a leading zero") {
-    for (std::string_view text : {":,", "+1:a,", "-1:a,", "0x1:a,", " 1:a,", "1 :a,", "1.0:a,", "a", ",", "\x01", "1\n:a,",
-                                  "1,a", "\xd9\xa1:a,"}) {
+    for (std::string_view text : {":,", "+1:a,", "-1:a,", "0x1:a,", " 1:a,", "1 :a,", "1.0:a,", "a", ",", "\x01",
+                                  "1\n:a,", "1,a", "\xd9\xa1:a,"}) {
         CAPTURE(text);
         CHECK(run(text) == Transcript{"", "", Errc::remote_protocol, "the length of a netstring is no number"});
     }
@@ -64,8 +65,8 @@ TEST_CASE("a netstring that is cut short is an error at the end of the stream") 
     const std::string_view whole = "3:abc,";
     for (std::size_t size = 1; size < whole.size(); ++size) {
         CAPTURE(size);
-        CHECK(run(whole.substr(0, size)) ==
-              Transcript{"", std::string(whole.substr(0, size)), Errc::end_of_stream, "the stream ends inside a netstring"});
+        CHECK(run(whole.substr(0, size)) == Transcript{"", std::string(whole.substr(0, size)), Errc::end_of_stream,
+                                                       "the stream ends inside a netstring"});
     }
 }
 
