@@ -30,7 +30,8 @@ TEST_CASE("every code has words of its own") {
     for (int code = 1; code <= static_cast<int>(Errc::broken); ++code) {
         CHECK(make_error_code(static_cast<Errc>(code)).message() != "unknown error");
         for (int other = 1; other < code; ++other) {
-            CHECK(make_error_code(static_cast<Errc>(code)).message() != make_error_code(static_cast<Errc>(other)).message());
+            CHECK(make_error_code(static_cast<Errc>(code)).message() !=
+                  make_error_code(static_cast<Errc>(other)).message());
         }
     }
     CHECK(std::error_code(99, category()).message() == "unknown error");

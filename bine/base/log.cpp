@@ -46,7 +46,9 @@ void append_value(std::string& line, const Field& field) {
         case Field::Kind::integer:
             line.append(digits, std::to_chars(digits, digits + sizeof digits, field.integer).ptr);
             break;
-        case Field::Kind::real: line.append(digits, std::to_chars(digits, digits + sizeof digits, field.real).ptr); break;
+        case Field::Kind::real:
+            line.append(digits, std::to_chars(digits, digits + sizeof digits, field.real).ptr);
+            break;
         case Field::Kind::boolean: line += field.integer ? "true" : "false"; break;
     }
 }

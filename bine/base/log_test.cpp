@@ -73,8 +73,10 @@ TEST_CASE("hostile values cannot break a line or a terminal") {
 
 TEST_CASE("numbers of every kind are written in full") {
     const log::Field fields[] = {
-        {"least", std::numeric_limits<int64_t>::min()}, {"most", std::numeric_limits<int64_t>::max()},
-        {"small", uint8_t{200}},                        {"char", 'a'},
+        {"least", std::numeric_limits<int64_t>::min()},
+        {"most", std::numeric_limits<int64_t>::max()},
+        {"small", uint8_t{200}},
+        {"char", 'a'},
         {"real", -1.25e-300},
     };
     CHECK(log::to_line({log::Level::info, "", "n", fields}) ==

@@ -36,8 +36,7 @@ constexpr std::size_t kWorthSharing = 512;
 }  // namespace
 
 struct Output::Segment {
-    Segment(std::size_t allocation, std::size_t room)
-        : allocated(allocation), capacity(room) {}
+    Segment(std::size_t allocation, std::size_t room) : allocated(allocation), capacity(room) {}
 
     char* storage() noexcept { return reinterpret_cast<char*>(this + 1); }
 

@@ -326,7 +326,8 @@ TEST_CASE("to_string says when a file has become shorter or cannot be read") {
     CHECK_THROWS_AS(output.to_string(), Error);
 
     Output unreadable;
-    unreadable.append(Output::FileRange{Ref<SharedFile>(new SharedFile(Descriptor(::open("/", O_RDONLY | O_CLOEXEC)))), 0, 1});
+    unreadable.append(
+        Output::FileRange{Ref<SharedFile>(new SharedFile(Descriptor(::open("/", O_RDONLY | O_CLOEXEC)))), 0, 1});
     CHECK_THROWS_AS(unreadable.to_string(), Error);
 }
 

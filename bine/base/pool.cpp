@@ -73,9 +73,7 @@ void drain_at_thread_end() noexcept {
 
 }  // namespace
 
-std::size_t pool_capacity(std::size_t size) noexcept {
-    return size > kLargest ? size : class_bytes(class_of(size));
-}
+std::size_t pool_capacity(std::size_t size) noexcept { return size > kLargest ? size : class_bytes(class_of(size)); }
 
 void* pool_allocate(std::size_t size) {
     const std::size_t index = size > kLargest ? kClasses : class_of(size);

@@ -10,7 +10,8 @@
 using namespace bine;
 
 TEST_CASE("a block of any size can be written from end to end and is aligned") {
-    for (std::size_t size : {0ul, 1ul, 63ul, 64ul, 65ul, 1023ul, 1024ul, 1025ul, 2048ul, 2049ul, 65535ul, 65536ul, 65537ul, 1000000ul}) {
+    for (std::size_t size :
+         {0ul, 1ul, 63ul, 64ul, 65ul, 1023ul, 1024ul, 1025ul, 2048ul, 2049ul, 65535ul, 65536ul, 65537ul, 1000000ul}) {
         CAPTURE(size);
         CHECK(pool_capacity(size) >= size);
         for (int round = 0; round < 2; ++round) {

@@ -71,7 +71,8 @@ TEST_CASE("case is ignored for ASCII letters only") {
 
 TEST_CASE("escape leaves text alone and makes the rest visible") {
     CHECK(escape("plain text") == "plain text");
-    CHECK(escape("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x8c\xb1") == "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x8c\xb1");
+    CHECK(escape("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x8c\xb1") ==
+          "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x8c\xb1");
     CHECK(escape("a\r\n\tb") == "a\\r\\n\\tb");
     CHECK(escape("\x1b[31m") == "\\x1b[31m");
     CHECK(escape("\x7f") == "\\x7f");
@@ -83,7 +84,8 @@ TEST_CASE("escape leaves text alone and makes the rest visible") {
 }
 
 TEST_CASE("escape shows controls that hide behind several bytes") {
-    CHECK(escape("\xc2\x9b" "31m") == "\\xc2\\x9b31m");
+    CHECK(escape("\xc2\x9b"
+                 "31m") == "\\xc2\\x9b31m");
     CHECK(escape("\xc2\xa0") == "\xc2\xa0");
     CHECK(escape("\xe2\x80\xae") == "\\xe2\\x80\\xae");
     CHECK(escape("\xe2\x80\xa8") == "\\xe2\\x80\\xa8");
@@ -118,8 +120,10 @@ TEST_CASE("a UTF-8 sequence is measured, and none when it is malformed") {
              "\xc2",              // cut short
              "\xe2\x82",          // cut short
              "\xf0\x9f\x8c",      // cut short
-             "\xc2" "a",          // no continuation
-             "\xe2\x82" "a",      // no continuation
+             "\xc2"
+             "a",  // no continuation
+             "\xe2\x82"
+             "a",  // no continuation
          }) {
         CAPTURE(escape(bad));
         CHECK(utf8_length(bad) == 0);

@@ -63,15 +63,17 @@ private:
         if (!first) return std::unexpected(first.error());
         if (at_ == text_.size() || text_[at_] == ':') {
             if (!description.named.empty()) {
-                return refuse(text_, quoted(*first) + " comes after a named argument; write it before them, or give it a "
-                                                      "name (an IPv6 address is written in brackets)");
+                return refuse(text_, quoted(*first) +
+                                         " comes after a named argument; write it before them, or give it a "
+                                         "name (an IPv6 address is written in brackets)");
             }
             description.positional.push_back(*std::move(first));
             return {};
         }
         const std::string_view key = text_.substr(start, at_ - start);
         if (!is_name(key)) {
-            return refuse(text_, quoted(key) + " is no name of an argument; write \"\\=\" for an equals sign in a value");
+            return refuse(text_,
+                          quoted(key) + " is no name of an argument; write \"\\=\" for an equals sign in a value");
         }
         const auto same = [&](const EndpointArgument& argument) { return argument.name == key; };
         if (std::any_of(description.named.begin(), description.named.end(), same)) {
@@ -94,7 +96,8 @@ private:
             if (c == '\\') {
                 if (++at_ == text_.size()) return refuse(text_, "it ends in a backslash; write \"\\\\\" for one");
                 c = text_[at_];
-                if (!punctuation(c)) return refuse(text_, "a backslash stands before " + quoted({&c, 1}) + "; write \"\\\\\" for one");
+                if (!punctuation(c))
+                    return refuse(text_, "a backslash stands before " + quoted({&c, 1}) + "; write \"\\\\\" for one");
             }
             value += c;
         }
@@ -106,7 +109,8 @@ private:
         if (close == text_.npos) return refuse(text_, "\"[\" is never closed; write \"\\[\" for a bracket in a value");
         const std::string_view inside = text_.substr(at_ + 1, close - at_ - 1);
         if (!may_stand_in_brackets(inside)) {
-            return refuse(text_, quoted(inside) + " in brackets is no IPv6 address; write \"\\[\" for a bracket in a value");
+            return refuse(text_,
+                          quoted(inside) + " in brackets is no IPv6 address; write \"\\[\" for a bracket in a value");
         }
         at_ = close + 1;
         if (at_ != text_.size() && text_[at_] != ':') {
@@ -174,7 +178,8 @@ Result<> EndpointArguments::fill(const EndpointDescription& description, std::si
         for (const Parameter& parameter : parameters_) {
             expected.push_back(parameter.name + (expected.size() < positional ? "" : "=..."));
         }
-        return refuse(endpoint_, quoted(description.positional[positional]) + " is one argument too many; known are: " + listed(expected));
+        return refuse(endpoint_, quoted(description.positional[positional]) +
+                                     " is one argument too many; known are: " + listed(expected));
     }
     for (std::size_t i = 0; i < description.positional.size(); ++i) parameters_[i].value = description.positional[i];
     for (const auto& [name, value] : description.named) {
@@ -244,7 +249,8 @@ Result<bool> EndpointArguments::flag(std::string_view name, std::optional<bool> 
     return fail(error(name, "yes or no is expected"));
 }
 
-Result<uint64_t> EndpointArguments::count(std::string_view name, uint64_t most, std::optional<uint64_t> fallback) const {
+Result<uint64_t> EndpointArguments::count(std::string_view name, uint64_t most,
+                                          std::optional<uint64_t> fallback) const {
     const auto& value = find(name).value;
     if (!value && fallback) return *fallback;
     if (const auto number = try_parse_decimal(value ? *value : "", most)) return *number;

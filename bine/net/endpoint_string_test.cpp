@@ -121,8 +121,8 @@ TEST_CASE("quoting makes one argument of any text") {
 }
 
 TEST_CASE("a description is written so that it is read back the same") {
-    for (std::string_view text :
-         {"tcp:7000:interface=127.0.0.1", "stdio:", "tcp:host=[::1]:port=80", "unix:/run/a\\:b:mode=600", "x:a\\=b", "x:[]"}) {
+    for (std::string_view text : {"tcp:7000:interface=127.0.0.1", "stdio:", "tcp:host=[::1]:port=80",
+                                  "unix:/run/a\\:b:mode=600", "x:a\\=b", "x:[]"}) {
         CHECK(to_string(parsed(text)) == text);
     }
     CHECK(to_string(parsed("stdio")) == "stdio:");
@@ -162,8 +162,9 @@ TEST_CASE("unknown, surplus and doubled arguments are refused with what is known
     const auto bind = [](std::string_view text) {
         return text_of(EndpointArguments::bind(parsed(text), {"port"}, {"interface", "backlog"}));
     };
-    CHECK(bind("tcp:7000:interfcae=[::]") ==
-          "endpoint \"tcp:7000:interfcae=[::]\": no argument is named \"interfcae\"; known are: port, interface, backlog");
+    CHECK(
+        bind("tcp:7000:interfcae=[::]") ==
+        "endpoint \"tcp:7000:interfcae=[::]\": no argument is named \"interfcae\"; known are: port, interface, backlog");
     CHECK(bind("tcp:7000:127.0.0.1") ==
           "endpoint \"tcp:7000:127.0.0.1\": \"127.0.0.1\" is one argument too many; known are: port, interface=..., "
           "backlog=...");
@@ -184,7 +185,8 @@ TEST_CASE("ports, modes, flags and counts take their own grammar and nothing els
     CHECK(tcp("tcp:0").port("port") == 0);
     CHECK(tcp("tcp:65535").port("port") == 65535);
     CHECK(tcp("tcp:00080").port("port") == 80);
-    for (std::string_view bad : {"65536", "+80", "-1", "0x50", " 80", "80 ", "http", "8e1", "80.0", "18446744073709551696", "[]"}) {
+    for (std::string_view bad :
+         {"65536", "+80", "-1", "0x50", " 80", "80 ", "http", "8e1", "80.0", "18446744073709551696", "[]"}) {
         CAPTURE(bad);
         const auto arguments = tcp("tcp:" + std::string(bad));
         CHECK(text_of(arguments.port("port")).ends_with("a port is expected, 0 to 65535"));
