@@ -2,7 +2,7 @@
  * Single-threaded; level-triggered; any failure of the set-up ends the program with a message. */
 #pragma once
 
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): glibc asks for it */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -41,14 +41,22 @@ static uint8_t match_at_end(const char* data, size_t size) {
     return matched;
 }
 
+#ifdef __SSE2__
+static __m128i load(const char* data) {
+    __m128i bytes;
+    memcpy(&bytes, data, sizeof bytes);
+    return bytes;
+}
+#endif
+
 /* The first CR LF CR LF between `data` and `end`, or null. A floor must not be beaten at this either, so it looks at
  * sixteen places at a time; memmem takes six times the instructions. */
 static const char* find_end(const char* data, const char* end) {
 #ifdef __SSE2__
     const __m128i cr = _mm_set1_epi8('\r');
     for (; end - data >= 18; data += 16) {
-        const __m128i first = _mm_loadu_si128((const __m128i*)(const void*)data);
-        const __m128i third = _mm_loadu_si128((const __m128i*)(const void*)(data + 2));
+        const __m128i first = load(data);
+        const __m128i third = load(data + 2);
         const __m128i both = _mm_and_si128(_mm_cmpeq_epi8(first, cr), _mm_cmpeq_epi8(third, cr));
         for (unsigned mask = (unsigned)_mm_movemask_epi8(both); mask != 0; mask &= mask - 1) {
             const char* candidate = data + __builtin_ctz(mask);

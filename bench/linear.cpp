@@ -28,9 +28,7 @@
 extern "C" void parse_measured(const std::function<bool()>& parse, bool& right);
 
 // Not inlined, so that callgrind can count from here on.
-extern "C" [[gnu::noinline]] void parse_measured(const std::function<bool()>& parse, bool& right) {
-    right = parse();
-}
+extern "C" [[gnu::noinline]] void parse_measured(const std::function<bool()>& parse, bool& right) { right = parse(); }
 
 namespace bench {
 namespace {
@@ -68,19 +66,16 @@ struct Case {
     bool (*parse)(const std::string& input);
 };
 
-bine::wire::Line line_parser() {
-    return bine::wire::Line({.limit = SIZE_MAX});
-}
-bine::wire::Netstring netstring_parser() {
-    return bine::wire::Netstring({.limit = SIZE_MAX});
-}
-bine::wire::LengthPrefixed length_prefixed_parser() {
-    return bine::wire::LengthPrefixed({.limit = SIZE_MAX});
-}
+bine::wire::Line line_parser() { return bine::wire::Line({.limit = SIZE_MAX}); }
+bine::wire::Netstring netstring_parser() { return bine::wire::Netstring({.limit = SIZE_MAX}); }
+bine::wire::LengthPrefixed length_prefixed_parser() { return bine::wire::LengthPrefixed({.limit = SIZE_MAX}); }
 
 // Large enough for whatever comes here.
-constexpr bine::http1::Limits kLimits{
-    .request_line = 1 << 30, .head = 1 << 30, .fields = bine::http1::HeaderTable::kCapacity, .trailers = 1 << 30, .body = 1 << 30};
+constexpr bine::http1::Limits kLimits{.request_line = 1 << 30,
+                                      .head = 1 << 30,
+                                      .fields = bine::http1::HeaderTable::kCapacity,
+                                      .trailers = 1 << 30,
+                                      .body = 1 << 30};
 
 bool parse_requests(std::string_view input, std::size_t piece) {
     return drain(bine::http1::RequestParser(kLimits), input, piece);
@@ -109,7 +104,8 @@ std::string make_fields(std::size_t size) {
 }
 
 std::string make_chunked_request(std::size_t size) {
-    return "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + repeat("1\r\nx\r\n", size) + "0\r\n\r\n";
+    return "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + repeat("1\r\nx\r\n", size) +
+           "0\r\n\r\n";
 }
 
 constexpr Case kCases[] = {
@@ -129,7 +125,8 @@ constexpr Case kCases[] = {
     {"length-prefixed, one, byte by byte", make_length_prefixed,
      [](const std::string& input) { return drain(length_prefixed_parser(), input, 1); }},
     {"http1 request, many", make_requests, [](const std::string& input) { return parse_requests(input, kWhole); }},
-    {"http1 request, many, byte by byte", make_requests, [](const std::string& input) { return parse_requests(input, 1); }},
+    {"http1 request, many, byte by byte", make_requests,
+     [](const std::string& input) { return parse_requests(input, 1); }},
     {"http1 request, long field, byte by byte", make_long_field,
      [](const std::string& input) { return parse_requests(input, 1); }},
     {"http1 request, 100 fields, byte by byte", make_fields,
@@ -184,15 +181,16 @@ int parse_case(const Case& one, std::size_t factor) {
     return 0;
 }
 
-int run(const std::vector<std::string_view>& arguments) {
+int run(const std::vector<std::string>& arguments) {
     if (arguments.size() == 2 && arguments[1] == "list") {
         for (const Case& one : kCases) std::printf("%.*s\n", static_cast<int>(one.name.size()), one.name.data());
         return 0;
     }
     if (arguments.size() == 3) {
-        if (arguments[1] == kQuadratic.name) return parse_case(kQuadratic, std::strtoul(arguments[2].data(), nullptr, 10));
+        const std::size_t factor = std::stoul(arguments[2]);
+        if (arguments[1] == kQuadratic.name) return parse_case(kQuadratic, factor);
         for (const Case& one : kCases) {
-            if (one.name == arguments[1]) return parse_case(one, std::strtoul(arguments[2].data(), nullptr, 10));
+            if (one.name == arguments[1]) return parse_case(one, factor);
         }
     }
     std::fprintf(stderr, "usage: linear list | NAME FACTOR\n");
@@ -202,6 +200,4 @@ int run(const std::vector<std::string_view>& arguments) {
 }  // namespace
 }  // namespace bench
 
-int main(int argc, char** argv) {
-    return bench::run({argv, argv + argc});
-}
+int main(int argc, char** argv) { return bench::run({argv, argv + argc}); }

@@ -46,7 +46,8 @@ public:
         std::sort(ratios.begin(), ratios.end());
         std::sort(costs.begin(), costs.end());
         std::printf("{\"case\": \"%.*s\", \"ns\": %.2f, \"ratio\": %.3f, \"quartiles\": [%.3f, %.3f], \"target\": ",
-                    static_cast<int>(name.size()), name.data(), at(costs, 0.5), at(ratios, 0.5), at(ratios, 0.25), at(ratios, 0.75));
+                    static_cast<int>(name.size()), name.data(), at(costs, 0.5), at(ratios, 0.5), at(ratios, 0.25),
+                    at(ratios, 0.75));
         target > 0 ? std::printf("%.2f}\n", target) : std::printf("null}\n");
         std::fflush(stdout);
     }

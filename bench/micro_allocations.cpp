@@ -11,12 +11,14 @@ std::uint64_t allocations = 0;
 
 }  // namespace
 
-// glibc's own, under the names that stay when the others are replaced.
 extern "C" {
+// glibc's own, under the names that stay when the others are replaced.
+// NOLINTBEGIN(bugprone-reserved-identifier)
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(std::size_t size) noexcept {
     ++allocations;

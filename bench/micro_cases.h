@@ -15,9 +15,7 @@
 namespace bench {
 
 // Makes the compiler believe that somebody reads and writes what `object` points to.
-inline void escape(void* object) {
-    asm volatile("" : : "g"(object) : "memory");
-}
+inline void escape(void* object) { asm volatile("" : : "g"(object) : "memory"); }
 
 class SilentTimer final : public bine::Timer {
 public:
@@ -72,7 +70,8 @@ private:
 template <class Meter>
 void measure_timers(Meter& meter) {
     Timers timers;
-    meter.measure("timer cancel + re-arm, each of 100,000 in turn", 0.8, [&](std::size_t n) { timers.rearm_in_turn(n); });
+    meter.measure("timer cancel + re-arm, each of 100,000 in turn", 0.8,
+                  [&](std::size_t n) { timers.rearm_in_turn(n); });
     meter.measure("timer cancel + re-arm, any of 100,000", 0, [&](std::size_t n) { timers.rearm_at_random(n); });
 }
 

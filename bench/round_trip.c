@@ -1,7 +1,7 @@
 /* How long a cache line takes from one core to another and back, in nanoseconds: the weather of a virtual machine.
  * The fastest of several blocks, so that a thread that lost its core for a while does not count.
  * Usage: round_trip CORE CORE. Prints one number. */
-#define _GNU_SOURCE
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): glibc asks for it */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -68,6 +68,6 @@ int main(int argc, char** argv) {
     }
     atomic_store_explicit(&ball, kStop, memory_order_release);
     pthread_join(thread, NULL);
-    printf("%.0f\n", best / kTripsPerBlock * 1e9);
+    printf("%.0f\n", best * 1e9 / (double)kTripsPerBlock);
     return 0;
 }
