@@ -76,7 +76,7 @@ void describe(CLI::App& app, const Command& command, Parsed& parsed) {
     parsed.app = app.add_subcommand(std::string(command.name));
     parsed.app->set_help_flag();
     parsed.app->add_flag("-h,--help", parsed.help);
-    if (!command.argument.empty()) parsed.app->add_option("ARGUMENT", parsed.positional)->expected(0, 1);
+    if (!command.argument.empty()) parsed.app->add_option("ARGUMENT", parsed.positional);
     parsed.values.resize(command.options.size());
     for (std::size_t i = 0; i < command.options.size(); ++i) {
         const std::string flags(command.options[i]->flags);
@@ -97,7 +97,13 @@ std::vector<std::string> values_of(const Parsed& parsed, std::size_t i) {
     return {option->results().back()};
 }
 
+Error one_too_many(const Command& command, std::string_view word) {
+    return Error(Errc::invalid_argument,
+                 "bine " + std::string(command.name) + ": \"" + escape(word) + "\" is one argument too many");
+}
+
 Result<Settings> settle(const Parsed& parsed, Environment& environment) {
+    if (parsed.positional.size() > 1) return fail(one_too_many(*parsed.command, parsed.positional[1]));
     Settings settings;
     settings.command = parsed.command;
     settings.help = parsed.help;
@@ -143,8 +149,7 @@ Result<Settings> parse_command_line(std::span<const char* const> arguments, Envi
         const std::vector<std::string> extras = app.remaining(true);
         const std::string word = extras.empty() ? std::string() : extras.front();
         if (word.starts_with('-')) return fail(unknown_option(**command, word));
-        return fail(Errc::invalid_argument, "bine " + std::string((*command)->name) + ": \"" + escape(word) +
-                                                "\" is one argument too many");
+        return fail(one_too_many(**command, word));
     } catch (const CLI::ParseError& error) {
         return fail(Errc::invalid_argument, "bine " + std::string((*command)->name) + ": " + error.what());
     }

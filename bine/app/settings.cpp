@@ -31,7 +31,8 @@ Result<bool> to_flag(const Given& given) {
 
 Result<> apply_listen(Settings& settings, const Given& given) {
     for (const std::string& endpoint : given.values) {
-        const auto parsed = split_endpoint(endpoint);
+        if (try_parse_decimal(endpoint)) return refuse(given, endpoint, "an endpoint such as tcp:8080");
+        const auto parsed = parse_endpoint(endpoint);
         if (!parsed) return fail(parsed.error().with_context(given.source));
     }
     settings.listen = given.values;
