@@ -1,10 +1,8 @@
 // The words of HTTP/1: methods, header fields, the head of a request. Views and numbers only; nothing is owned here.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 
 namespace bine::http1 {
@@ -26,28 +24,17 @@ struct Header {
     std::string_view value;  // without the blanks around it
 };
 
-// The header fields of one message in the order they came, in a table of fixed size that is not initialised.
-class HeaderTable {
+// The header fields of one message, in the order they came. A view.
+class HeaderList {
 public:
-    static constexpr std::size_t kCapacity = 128;
-
-    HeaderTable() noexcept {}
-    HeaderTable(const HeaderTable& other) noexcept { *this = other; }
-    HeaderTable& operator=(const HeaderTable& other) noexcept {
-        std::copy_n(other.items_, size_ = other.size_, items_);
-        return *this;
-    }
+    HeaderList() = default;
+    HeaderList(const Header* items, std::size_t size) noexcept : items_(items), size_(size) {}
 
     std::size_t size() const noexcept { return size_; }
     bool empty() const noexcept { return size_ == 0; }
     const Header& operator[](std::size_t index) const noexcept { return items_[index]; }
     const Header* begin() const noexcept { return items_; }
     const Header* end() const noexcept { return items_ + size_; }
-    operator std::span<const Header>() const noexcept { return {items_, size_}; }
-
-    void clear() noexcept { size_ = 0; }
-    // At most kCapacity.
-    void push_back(Header header) noexcept { items_[size_++] = header; }
 
     // The first field of that name, whatever its case; null when there is none.
     const Header* find(std::string_view name) const noexcept;
@@ -58,10 +45,30 @@ public:
     }
 
 private:
+    const Header* items_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// Room for the fields of one message, which is not initialised.
+class HeaderTable {
+public:
+    static constexpr std::size_t kCapacity = 128;
+
+    HeaderTable() noexcept {}
+    HeaderTable(const HeaderTable&) = delete;
+    HeaderTable& operator=(const HeaderTable&) = delete;
+
+    HeaderList list() const noexcept { return {items_, size_}; }
+    void clear() noexcept { size_ = 0; }
+    // The next one, to be filled; at most kCapacity.
+    Header& next() noexcept { return items_[size_]; }
+    void take_next() noexcept { ++size_; }
+
+private:
     union {
         Header items_[kCapacity];
     };
-    uint32_t size_ = 0;
+    std::size_t size_ = 0;
 };
 
 // The four forms of RFC 9112 section 3.2.
@@ -85,7 +92,7 @@ struct RequestHead {
         path;  // of origin and absolute form, still encoded; "/" when absolute form has none; "*" for asterisk
     std::string_view query;      // behind the first '?', without it
     std::string_view authority;  // of the target when it has one, else the Host field; perhaps empty
-    HeaderTable headers;
+    HeaderList headers;
 
     bool has_body() const noexcept { return chunked || content_length != 0; }
 };

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "bine/base/output.h"
+#include "bine/base/text.h"
 #include "bine/wire/http1/request_parser.h"
 #include "bine/wire/http1/response_encoder.h"
 #include "bine/wire/split_input.h"
@@ -43,7 +44,7 @@ void check_round_trip(const RequestHead& head, const Limits& limits) {
         bine::Output written;
         if (!ResponseEncoder(head).head(response, written).has_value()) continue;
         if (written.to_string().find(line) == std::string::npos) std::abort();
-        if (bine::http1::HeaderTable table; table.push_back(header), table.find("expect") || table.find("upgrade"))
+        if (bine::equals_ignoring_case(header.name, "expect") || bine::equals_ignoring_case(header.name, "host"))
             continue;
         output.append(line);
         expected.append(header.name).append("=").append(header.value).append(";");

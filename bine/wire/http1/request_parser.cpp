@@ -28,7 +28,7 @@ Step RequestParser::next(std::string_view& input, Event& event) {
         case Phase::body: return read_body(input, event);
         case Phase::chunks: return read_chunks(input, event);
         case Phase::trailers: return read_trailers(input, event);
-        case Phase::end: event.trailers.clear(); return finish(event);
+        case Phase::end: event.table.clear(); return finish(event);
         case Phase::failed: break;
     }
     return Step::error;
@@ -68,11 +68,12 @@ Step RequestParser::read_head(std::string_view& input, Event& event) {
         if (const Step step = skip_blank_line(input); step != Step::event) return step;
     }
     const bool resumed = line_start_ != 0;
-    if (const Step step = take_head(input, event.head); step != Step::event) return step;
+    if (const Step step = take_head(input, event); step != Step::event) return step;
     if (resumed) {
         rewind();
-        if (const Step step = take_head(input, event.head); step != Step::event) return step;
+        if (const Step step = take_head(input, event); step != Step::event) return step;
     }
+    event.head.headers = event.table.list();
     const Fault fault = check_framing(event.head);
     if (fault != Fault::none) return fail(fault);
 
@@ -92,20 +93,20 @@ void RequestParser::rewind() noexcept {
     fields_ = 0;
 }
 
-Step RequestParser::take_head(std::string_view input, RequestHead& head) {
-    head.headers.clear();
+Step RequestParser::take_head(std::string_view input, Event& event) {
+    event.table.clear();
     const uint32_t line_limit = std::min(limits_->request_line, limits_->head);
     if (line_start_ == 0) {
         if (!line_may_be_complete(input)) return wait_for_line(input, line_limit, Fault::long_request_line);
         const char* at = input.data();
         Fault fault = Fault::none;
-        const Line line = take_request_line(at, input.data() + input.size(), head, fault);
+        const Line line = take_request_line(at, input.data() + input.size(), event.head, fault);
         if (line != Line::taken) return stop_at(line, fault, input, line_limit, Fault::long_request_line);
         line_start_ = static_cast<uint32_t>(at - input.data());
         if (line_start_ > line_limit) return fail(Fault::long_request_line);
         scanned_ = line_start_;
     }
-    return take_fields(input, head.headers, limits_->head, Fault::long_head);
+    return take_fields(input, event.table, limits_->head, Fault::long_head);
 }
 
 // Whether a look at the line is worth it. A line that is seen for the first time always is.
@@ -119,9 +120,9 @@ Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint
     const char* at = input.data() + line_start_;
     if (!line_may_be_complete(input)) return wait_for_line(input, limit, too_long);
     const std::size_t most = std::min<std::size_t>(limits_->fields, HeaderTable::kCapacity);
-    for (Header header; at != end;) {
+    while (at != end) {
         Fault fault = Fault::none;
-        const Line line = take_field(at, end, header, fault);
+        const Line line = take_field(at, end, table.next(), fault);
         if (line == Line::incomplete || line == Line::bad) return stop_at(line, fault, input, limit, too_long);
         line_start_ = static_cast<uint32_t>(at - input.data());
         if (line_start_ > limit) return fail(too_long);
@@ -129,7 +130,7 @@ Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint
         if (line == Line::empty) return Step::event;
         if (fields_ == most) return fail(Fault::many_fields);
         ++fields_;
-        table.push_back(header);
+        table.take_next();
     }
     return wait_for_line(input, limit, too_long);
 }
@@ -192,17 +193,17 @@ Step RequestParser::read_chunks(std::string_view& input, Event& event) {
 Step RequestParser::read_trailers(std::string_view& input, Event& event) {
     if (input.empty()) return Step::need_more;
     const bool resumed = line_start_ != 0;
-    event.trailers.clear();
-    if (const Step step = take_fields(input, event.trailers, limits_->trailers, Fault::long_trailers);
+    event.table.clear();
+    if (const Step step = take_fields(input, event.table, limits_->trailers, Fault::long_trailers);
         step != Step::event) {
         return step;
     }
     if (resumed) {
         rewind();
-        event.trailers.clear();
-        take_fields(input, event.trailers, limits_->trailers, Fault::long_trailers);
+        event.table.clear();
+        take_fields(input, event.table, limits_->trailers, Fault::long_trailers);
     }
-    for (const Header& header : event.trailers) {
+    for (const Header& header : event.table.list()) {
         if (is_framing_field(header.name)) return fail(Fault::forbidden_trailer);
     }
     input.remove_prefix(line_start_);
@@ -214,6 +215,7 @@ Step RequestParser::finish(Event& event) {
     phase_ = Phase::head;
     skipped_blank_ = false;
     event.kind = Event::Kind::end;
+    event.trailers = event.table.list();
     return Step::event;
 }
 

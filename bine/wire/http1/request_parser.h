@@ -36,8 +36,10 @@ struct RequestEvent {
 
     Kind kind = Kind::head;
     std::string_view body;  // of `body`: the next piece, never empty
-    RequestHead head;       // of `head`; stays as it is until the next one
-    HeaderTable trailers;   // of `end`
+    RequestHead head;       // of `head`
+    HeaderList trailers;    // of `end`
+
+    HeaderTable table;  // where the fields of `head` and `trailers` are
 };
 
 class RequestParser {
@@ -66,7 +68,7 @@ private:
 
     wire::Step read_head(std::string_view& input, Event& event);
     wire::Step skip_blank_line(std::string_view& input) noexcept;
-    wire::Step take_head(std::string_view input, RequestHead& head);
+    wire::Step take_head(std::string_view input, Event& event);
     wire::Step take_fields(std::string_view input, HeaderTable& table, uint32_t limit, Fault too_long);
     bool line_may_be_complete(std::string_view input) const noexcept;
     wire::Step wait_for_line(std::string_view input, uint32_t limit, Fault too_long) noexcept;

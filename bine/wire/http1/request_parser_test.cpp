@@ -16,7 +16,7 @@ using wire::Transcript;
 
 const Limits kDefaults;
 
-std::string render_fields(const HeaderTable& table) {
+std::string render_fields(HeaderList table) {
     std::string text;
     for (const Header& header : table) text += std::string(header.name) + "=" + std::string(header.value) + ";";
     return text;

@@ -94,8 +94,9 @@ Result<> ResponseEncoder::head(const ResponseHead& head, Output& output) {
     length_ = head.length.value_or(0);
     keep_alive_ = keep_alive_ && !head.close && framing_ != Framing::until_close && head.status != 101;
 
-    Pen pen(output.prepare(kRoomForTheRest + head.lines.size() + room_for(head.headers)));
+    Pen pen(output.prepare(kRoomForTheRest + head.lines.size() + head.common_lines.size() + room_for(head.headers)));
     put_status_line(pen, head.status);
+    pen.put(head.common_lines);
     pen.put(head.lines);
     for (const Header& header : head.headers) pen.put(header);
     if (head.length && head.status != 101 && head.status != 204) {

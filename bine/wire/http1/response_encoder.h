@@ -20,6 +20,7 @@ struct ResponseHead {
     std::optional<uint64_t> length{};   // of the body; of a HEAD or 304: that the body would have. None: not known
     bool close = false;                 // the connection ends behind this response
     std::string_view lines{};           // fields that are checked already: "Name: value\r\n"...
+    std::string_view common_lines{};    // more of them
     std::span<const Header> headers{};  // more fields
 };
 
