@@ -84,11 +84,12 @@ protected:
     ~WatchSink() = default;
 };
 
-// Work for another thread. Lifetime: until done() returns; the Driver's end runs no done() but waits for work().
+// Work for another thread. Lifetime: until done() or abandoned(), either of which may destroy it.
 class ThreadTask : public ListHook<> {
 public:
-    virtual void work() noexcept = 0;  // on some thread
-    virtual void done() = 0;           // then, on the reactor's, from wait()
+    virtual void work() noexcept = 0;           // on some thread
+    virtual void done() = 0;                    // then, on the reactor's, from wait()
+    virtual void abandoned() noexcept {}        // instead of done(), when the reactor has ended
 
 protected:
     ~ThreadTask() = default;
@@ -158,7 +159,8 @@ public:
     virtual void close(SocketId id) noexcept = 0;
     // Ends it at once with a reset. closed(null) comes from a later wait.
     virtual void abort(SocketId id) noexcept = 0;
-    // Aborts every stream, and ends all else without a call: the end of a reactor.
+    // The end of a reactor: aborts every stream, ends all else without a call, waits for the work that is under way in
+    // threads and abandons every task.
     virtual void abort_all() noexcept = 0;
     // Streams that are still there, those that discard included: what the end of a reactor waits for.
     virtual std::size_t open_sockets() const noexcept = 0;

@@ -19,6 +19,15 @@ Address DriverWorld::refusing_address(Driver& driver) {
     return address;
 }
 
+std::string broken_promise(const DriverCase& promise, DriverWorld& world) {
+    try {
+        promise.run(world);
+    } catch (const std::exception& breach) {
+        return std::string(promise.name) + ": " + breach.what();
+    }
+    return {};
+}
+
 std::span<const DriverCase> driver_contract() {
     static const std::vector<DriverCase> all = [] {
         std::vector<DriverCase> cases;

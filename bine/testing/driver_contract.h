@@ -1,15 +1,14 @@
 // The Driver contract: what every driver must do, as cases that run over any of them.
 //
-//     for (const DriverCase& c : driver_contract()) {
-//         SUBCASE(c.name) { c.run(world); }
-//     }
+//     for (const DriverCase& promise : driver_contract()) CHECK(broken_promise(promise, world) == "");
 //
-// A promise that is not kept throws a Breach. Both ends of every connection are on the same driver, so a case is one
+// Both ends of every connection are on the same driver, so a case is one
 // thread and, on a driver that is deterministic, deterministic.
 #pragma once
 
 #include <memory>
 #include <span>
+#include <string>
 
 #include "bine/base/time.h"
 #include "bine/reactor/driver.h"
@@ -37,8 +36,11 @@ public:
 
 struct DriverCase {
     const char* name;
-    void (*run)(DriverWorld& world);
+    void (*run)(DriverWorld& world);  // throws a Breach
 };
+
+// Runs one: nothing when it holds, its name and what is wrong otherwise.
+std::string broken_promise(const DriverCase& promise, DriverWorld& world);
 
 // All of them.
 std::span<const DriverCase> driver_contract();

@@ -27,7 +27,7 @@ void half_close_by_the_client(DriverWorld& world) {
     expect(client.ended, "the client hears the end before");
     expect(!client.error && !server.error, "in good order");
     expect_equal(client.received, answer, "the answer");
-    expect_equal(scene.driver->open_sockets(), 1, "only the listener is left");
+    expect_equal(scene.driver->open_sockets(), 0, "streams left");
 }
 
 void half_close_by_the_server(DriverWorld& world) {
@@ -82,7 +82,7 @@ void close_flushes(DriverWorld& world) {
     expect(client.closed_in_wait > asked, "closed() from a later wait");
     expect(!client.error && !server.error, "in good order");
     expect_equal(server.received, message, "what arrives");
-    scene.wait_until([&] { return scene.driver->open_sockets() == 1; }, "only the listener is left");
+    scene.wait_until([&] { return scene.driver->open_sockets() == 0; }, "nothing is left");
 }
 
 void close_of_an_idle_connection(DriverWorld& world) {
@@ -94,7 +94,7 @@ void close_of_an_idle_connection(DriverWorld& world) {
     expect(!server.error, "in good order");
     scene.wait_until([&] { return client.ended; }, "the other side hears the end");
     scene.driver->close(client.id);
-    scene.wait_until([&] { return client.is_closed && scene.driver->open_sockets() == 1; }, "it closes too");
+    scene.wait_until([&] { return client.is_closed && scene.driver->open_sockets() == 0; }, "it closes too");
     expect(!client.error, "in good order");
 }
 
@@ -158,7 +158,7 @@ void close_with_unread_input_loses_nothing(DriverWorld& world) {
     expect(!client.error, "no reset");
     expect_equal(client.received, answer, "what arrives");
     scene.driver->close(client.id);
-    scene.wait_until([&] { return server.is_closed && client.is_closed && scene.driver->open_sockets() == 1; },
+    scene.wait_until([&] { return server.is_closed && client.is_closed && scene.driver->open_sockets() == 0; },
                      "nothing is left");
     expect(!client.error && !server.error, "in good order");
 }
@@ -228,7 +228,7 @@ void a_reset_fails_a_queue(DriverWorld& world) {
     scene.driver->abort(server.id);
     scene.wait_until([&] { return client.is_closed; }, "closed()");
     expect(is_reset(client.error), "with the reset");
-    scene.wait_until([&] { return server.is_closed && scene.driver->open_sockets() == 1; }, "nothing is left");
+    scene.wait_until([&] { return server.is_closed && scene.driver->open_sockets() == 0; }, "nothing is left");
 }
 
 void a_refused_connect_is_closed_with_the_error(DriverWorld& world) {
@@ -241,7 +241,7 @@ void a_refused_connect_is_closed_with_the_error(DriverWorld& world) {
     scene.wait_until([&] { return client.is_closed; }, "closed()");
     expect(client.error && client.error->is_errno(ECONNREFUSED), "with the refusal");
     expect(client.connects == 0 && !client.ended, "and nothing else");
-    expect_equal(scene.driver->open_sockets(), 0, "sockets left");
+    expect_equal(scene.driver->open_sockets(), 0, "streams left");
 }
 
 void close_while_connecting(DriverWorld& world) {
@@ -262,7 +262,7 @@ void close_while_connecting(DriverWorld& world) {
         scene.wait_until([&] { return client.is_closed; }, "closed()");
         expect(!client.error && client.connects == 0, "null, and never connected()");
     }
-    scene.wait_until([&] { return scene.driver->open_sockets() == 1; }, "only the listener is left");
+    scene.wait_until([&] { return scene.driver->open_sockets() == 0; }, "nothing is left");
 }
 
 void names_of_the_dead_find_nobody(DriverWorld& world) {
@@ -345,7 +345,7 @@ void connections_come_and_go(DriverWorld& world) {
         expect(!client.error && !server.error, "in good order");
         expect_equal(second.received, "bye", "what arrives");
     }
-    scene.wait_until([&] { return scene.driver->open_sockets() == 1; }, "only the listener is left");
+    scene.wait_until([&] { return scene.driver->open_sockets() == 0; }, "nothing is left");
 }
 
 constexpr DriverCase kCases[] = {

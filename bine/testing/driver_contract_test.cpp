@@ -29,9 +29,7 @@ private:
 };
 
 void run_all(DriverWorld& world) {
-    for (const DriverCase& contract : driver_contract()) {
-        SUBCASE(contract.name) { contract.run(world); }
-    }
+    for (const DriverCase& promise : driver_contract()) CHECK(broken_promise(promise, world) == "");
 }
 
 TEST_CASE("epoll keeps the driver contract over TCP") {

@@ -131,7 +131,7 @@ void Scene::serve_second_lane() {
 }
 
 void Scene::wait_until(Function<bool()> holds, std::string_view what, Place place) {
-    const TimePoint limit = driver->now() + 60s;
+    const TimePoint limit = driver->now() + 20s;
     while (!holds()) {
         expect(driver->now() < limit, "never: " + std::string(what), place);
         wait(limit);

@@ -63,6 +63,11 @@ void MemoryConnection::set_write_limits(std::size_t high, std::size_t low) noexc
     update_writing_paused();
 }
 
+void MemoryConnection::set_addresses(const Address& local, const Address& peer) {
+    local_ = local;
+    peer_ = peer;
+}
+
 void MemoryConnection::update_writing_paused() noexcept {
     if (queue_.size() > high_) writing_paused_ = true;
     if (queue_.size() <= low_) writing_paused_ = false;
@@ -93,7 +98,7 @@ void MemoryConnection::close() noexcept {
 }
 
 void MemoryConnection::end(CloseReason reason) noexcept {
-    if (reason_ || lost_) return;
+    if (broken_ || lost_) return;
     reason_.emplace(std::move(reason));
     closing_ = broken_ = true;
     queue_.clear();
@@ -172,12 +177,12 @@ void MemoryConnection::call() {
 
 void MemoryConnection::lose() noexcept {
     lost_ = true;
+    cell_.clear();
     try {
         protocol_->connection_lost(*reason_);
     } catch (...) {
         log::error("testing", "connection_lost threw", {{"error", Error::from_current_exception().text()}});
     }
-    cell_.clear();
     dispose_protocol();
 }
 

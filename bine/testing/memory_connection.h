@@ -37,6 +37,7 @@ public:
     void replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) final;
     Address local_address() const final { return local_; }
     Address peer_address() const final { return peer_; }
+    void set_addresses(const Address& local, const Address& peer) final;
     Reactor& reactor() const noexcept final { return reactor_; }
     ConnectionRef ref() final { return cell_.ref(*this); }
 

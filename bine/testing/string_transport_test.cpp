@@ -43,6 +43,7 @@ private:
 
 struct Fixture {
     std::string diary;
+    std::string second;
     StringTransport transport;
     Diary& protocol = transport.start(std::make_unique<Diary>(diary));
 };
@@ -173,7 +174,6 @@ TEST_CASE_FIXTURE(Fixture, "a ref answers while it lives and is null afterwards"
 }
 
 TEST_CASE_FIXTURE(Fixture, "replace_protocol hands on, with the bytes left over") {
-    std::string second;
     transport.replace_protocol(std::make_unique<Diary>(second), "rest");
     CHECK(second == "made;data rest;");
     transport.receive("more");
