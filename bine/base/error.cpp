@@ -21,6 +21,7 @@ public:
             case Errc::not_found: return "not found";
             case Errc::unsupported: return "not supported here";
             case Errc::resolved_twice: return "resolved twice";
+            case Errc::cancelled: return "cancelled";
             case Errc::broken: return "internal error";
         }
         return "unknown error";

@@ -25,6 +25,7 @@ enum class Errc : uint8_t {
     not_found,           // a name that nobody knows; the text lists what is known
     unsupported,         // this driver, platform or build cannot do it
     resolved_twice,      // a Promise was used again
+    cancelled,           // nobody waited for the result any more
     broken,              // an invariant of bine itself does not hold: a bug
 };
 

@@ -1,0 +1,505 @@
+#include "bine/async/deferred.h"
+
+#include <atomic>
+#include <cassert>
+
+#include "bine/base/log.h"
+
+namespace bine {
+
+namespace {
+
+uint16_t number_this_thread() noexcept {
+    static std::atomic<uint16_t> last{0};
+    return static_cast<uint16_t>(last.fetch_add(1, std::memory_order_relaxed) + 1);
+}
+
+}  // namespace
+
+// What a thread has under way.
+struct ChainLoop {
+    // A singly linked list by Stage::next_.
+    struct List {
+        Stage* first = nullptr;
+        Stage* last = nullptr;
+
+        void push_back(Stage& stage) noexcept {
+            stage.next_ = nullptr;
+            (last ? last->next_ : first) = &stage;
+            last = &stage;
+        }
+        void push_front(Stage& stage) noexcept {
+            stage.next_ = first;
+            first = &stage;
+            if (!last) last = &stage;
+        }
+        Stage* pop() noexcept {
+            Stage* stage = first;
+            if (stage) first = stage->next_;
+            if (!first) last = nullptr;
+            return stage;
+        }
+    };
+
+    List settled;  // each to be delivered to its parent
+    List dying;    // each to be ended with all below it, before anything else is delivered
+    Stage* running = nullptr;    // the body on top of the stack
+    Stage* announced = nullptr;  // frames without a promise yet, innermost first
+    ContextPtr context;
+    bool active = false;  // somebody down the stack will run(), or does
+    uint16_t thread = 0;
+
+    void enqueue(Stage& stage) noexcept {
+        if (mark(stage, Stage::kQueued)) settled.push_back(stage);
+    }
+    void enqueue_first(Stage& stage) noexcept {
+        if (mark(stage, Stage::kQueued)) settled.push_front(stage);
+    }
+    void condemn(Stage& root) noexcept {
+        if (mark(root, Stage::kDying)) dying.push_back(root);
+    }
+
+    void run() noexcept;
+    void run_if_plain() noexcept;
+    void deliver(Stage& child) noexcept;
+    void bury(Stage& root) noexcept;
+
+    static void end_chain(Stage& root) noexcept;
+    void enter(Stage& stage) noexcept;
+    void leave(Stage& stage, Stage* outer) noexcept;
+
+private:
+    // False if it is in one of the lists already: what is dying is delivered when it has been buried.
+    static bool mark(Stage& stage, unsigned hold) noexcept {
+        if (stage.holds_ & (Stage::kQueued | Stage::kDying)) return false;
+        stage.add_hold(hold);
+        return true;
+    }
+};
+
+namespace {
+
+constinit thread_local ChainLoop loop;
+
+uint16_t this_thread() noexcept {
+    if (loop.thread == 0) loop.thread = number_this_thread();
+    return loop.thread;
+}
+
+}  // namespace
+
+ContextPtr& current_context() noexcept { return loop.context; }
+
+// Only with nothing on the stack.
+void ChainLoop::run() noexcept {
+    for (;;) {
+        if (Stage* root = dying.pop()) {
+            bury(*root);
+        } else if (Stage* child = settled.pop()) {
+            deliver(*child);
+        } else {
+            return;
+        }
+    }
+}
+
+void ChainLoop::run_if_plain() noexcept {
+    if (active) return;
+    active = true;
+    run();
+    active = false;
+}
+
+void ChainLoop::enter(Stage& stage) noexcept {
+    running = &stage;
+    stage.context_.swap(context);
+}
+
+void ChainLoop::leave(Stage& stage, Stage* outer) noexcept {
+    stage.context_.swap(context);
+    running = outer;
+}
+
+void ChainLoop::deliver(Stage& child) noexcept {
+    Stage* parent = child.parent_;
+    child.release(Stage::kQueued);
+    if (!parent) return;
+    parent->add_hold(Stage::kOnStack);
+    enter(*parent);
+    if (parent->can_take(*parent->child_)) {
+        parent->resume();
+    } else {
+        parent->pass_on();
+    }
+    leave(*parent, nullptr);
+    if (parent->settled()) {
+        parent->release(Stage::kBody);
+        if (parent->parent_) enqueue_first(*parent);
+    } else if (parent->child_ && parent->child_->settled()) {
+        enqueue_first(*parent->child_);
+    }
+    parent->release(Stage::kOnStack);
+}
+
+void ChainLoop::bury(Stage& root) noexcept {
+    if (!root.settled()) end_chain(root);
+    root.add_hold(Stage::kOnStack);
+    root.release(Stage::kDying);
+    if (root.parent_) enqueue_first(root);
+    root.release(Stage::kOnStack);
+}
+
+// Walks down, then ends outward: flat, whatever the depth. Somebody holds the root.
+void ChainLoop::end_chain(Stage& root) noexcept {
+    Stage* at = &root;
+    while (at->child_) at = at->child_;
+    for (;;) {
+        at->end();
+        if (at == &root) return;
+        Stage* parent = at->parent_;
+        parent->take_child().release(Stage::kConsumer);
+        at = parent;
+    }
+}
+
+Stage::Stage(uint8_t holds, uint8_t takes, std::size_t bytes, const Place& made) noexcept
+    : made_(made),
+      bytes_(static_cast<uint32_t>(bytes)),
+      thread_(this_thread()),
+      holds_(holds),
+      takes_(takes) {}
+
+Stage::~Stage() {
+    while (branches_) branches_->leave_owner();
+}
+
+Stage* Stage::running() noexcept { return loop.running; }
+
+void Stage::keep_context() noexcept { context_ = loop.context; }
+
+void Stage::free_block() noexcept {
+    Canceller unused = take_canceller();
+    if (unused.act) unused.act(unused.storage, false);
+    clear_result();
+    const std::size_t bytes = bytes_;
+    void* block = this;
+    this->~Stage();
+    pool_free(block, bytes);
+}
+
+// The consumer's side.
+
+void Stage::adopt(Stage& child) noexcept {
+    assert(child.thread_ == this_thread());
+    child_ = &child;
+    child.parent_ = this;
+    if (!child.settled() || (holds_ & kOnStack)) return;
+    loop.enqueue(child);
+    loop.run_if_plain();
+}
+
+void Stage::cancel() noexcept {
+    assert(thread_ == this_thread());
+    if (settled()) return;
+    doom_running();
+    loop.condemn(*this);
+    loop.run_if_plain();
+}
+
+void Stage::drop() noexcept {
+    assert(thread_ == this_thread());
+    if (settled()) return release(kConsumer);
+    if (doom_running()) {
+        loop.condemn(*this);
+        return release(kConsumer);
+    }
+    const bool plain = !loop.active;
+    loop.active = true;
+    ChainLoop::end_chain(*this);
+    release(kConsumer);
+    if (!plain) return;
+    loop.run();
+    loop.active = false;
+}
+
+Stage& Stage::take_child() noexcept {
+    Stage& child = *child_;
+    child_ = nullptr;
+    child.parent_ = nullptr;
+    return child;
+}
+
+Error Stage::take_error() {
+    const Outcome was = std::exchange(outcome_, Outcome::taken);
+    if (was == Outcome::error) {
+        Error error = std::move(slot_.error);
+        slot_.error.~Error();
+        return error;
+    }
+    if (was == Outcome::exception) {
+        const std::exception_ptr exception = std::move(slot_.exception);
+        slot_.exception.~exception_ptr();
+        return Error::from_exception(exception, made_);
+    }
+    return {Errc::cancelled, "cancelled", made_};
+}
+
+void Stage::rethrow() {
+    if (outcome_ != Outcome::exception) take_error().rethrow();
+    outcome_ = Outcome::taken;
+    const std::exception_ptr exception = std::move(slot_.exception);
+    slot_.exception.~exception_ptr();
+    std::rethrow_exception(exception);
+}
+
+// The producer's side.
+
+void Stage::set_error(Error error) noexcept {
+    clear_result();
+    ::new (&slot_.error) Error(std::move(error));
+    outcome_ = Outcome::error;
+}
+
+void Stage::set_exception(std::exception_ptr exception) noexcept {
+    clear_result();
+    ::new (&slot_.exception) std::exception_ptr(std::move(exception));
+    outcome_ = Outcome::exception;
+}
+
+void Stage::take_failure(Stage& from) noexcept {
+    if (from.outcome_ == Outcome::error) {
+        set_error(std::move(from.slot_.error));
+        from.slot_.error.~Error();
+    } else {
+        set_exception(std::move(from.slot_.exception));
+        from.slot_.exception.~exception_ptr();
+    }
+    from.outcome_ = Outcome::taken;
+}
+
+void Stage::settle() noexcept {
+    if (settled()) return release(kPromise);
+    Canceller unused = take_canceller();
+    set_value();
+    tell_parent(unused);
+}
+
+void Stage::settle_error(Error error) noexcept {
+    if (settled()) return release(kPromise);
+    Canceller unused = take_canceller();
+    set_error(std::move(error));
+    tell_parent(unused);
+}
+
+void Stage::abandon() noexcept {
+    if (settled()) return release(kPromise);
+    Canceller unused = take_canceller();
+    set_cancelled();
+    tell_parent(unused);
+}
+
+void Stage::tell_parent(Canceller& unused) noexcept {
+    assert(thread_ == this_thread());
+    if (unused.act) unused.act(unused.storage, false);
+    if (parent_) loop.enqueue(*this);
+    release(kPromise);
+    loop.run_if_plain();
+}
+
+Stage::Canceller Stage::take_canceller() noexcept {
+    Canceller canceller;
+    canceller.act = nullptr;
+    if (has_canceller_) canceller = slot_.canceller;
+    has_canceller_ = false;
+    return canceller;
+}
+
+void Stage::set_canceller(Canceller canceller) noexcept {
+    if (settled()) return canceller.act(canceller.storage, true);
+    Canceller old = take_canceller();
+    ::new (&slot_.canceller) Canceller(canceller);
+    has_canceller_ = true;
+    if (old.act) old.act(old.storage, false);
+}
+
+void Stage::cancel_operation() noexcept {
+    Canceller canceller = take_canceller();
+    set_cancelled();
+    if (canceller.act) canceller.act(canceller.storage, true);
+}
+
+void throw_used_promise() {
+    throw Error(Errc::resolved_twice, "a Promise was used after it had given its result, or had been moved from");
+}
+
+void throw_given_twice() { throw Error(Errc::invalid_argument, "a Promise has one Deferred, and it was asked for twice"); }
+
+// A coroutine's side.
+
+void Stage::announce() noexcept { next_ = std::exchange(loop.announced, this); }
+
+Stage* Stage::claim(const void* promise) noexcept {
+    Stage* stage = loop.announced;
+    if (!stage) return nullptr;
+    const auto from = reinterpret_cast<std::uintptr_t>(stage);
+    const auto at = reinterpret_cast<std::uintptr_t>(promise);
+    if (at < from || at >= from + stage->bytes_) return nullptr;
+    loop.announced = stage->next_;
+    return stage;
+}
+
+// True when the frame's promise has never been made: a parameter's copy threw.
+bool Stage::unannounce() noexcept {
+    if (loop.announced != this) return false;
+    loop.announced = next_;
+    holds_ = 0;
+    free_block();
+    return true;
+}
+
+void Stage::begin() noexcept {
+    add_hold(kOnStack);
+    outer_ = std::exchange(loop.running, this);
+    starting_ = true;
+    outermost_ = !loop.active;
+    loop.active = true;
+}
+
+bool Stage::await(Stage& child, uint8_t takes, const Place& place) noexcept {
+    assert(!child_ && child.thread_ == this_thread());
+    child_ = &child;
+    child.parent_ = this;
+    takes_ = takes;
+    waits_ = place;
+    return child.settled() && can_take(child) && !doomed_;
+}
+
+// A frame that was resumed by the loop returns to it. One that was started returns to its caller, which may be plain code:
+// then the loop is here.
+void Stage::suspend() noexcept {
+    if (starting_) leave_start();
+}
+
+bool Stage::body_ended() noexcept { return true; }
+
+void Stage::frame_ended() noexcept {
+    if (starting_) leave_start();
+}
+
+void Stage::leave_start() noexcept {
+    starting_ = false;
+    loop.leave(*this, outer_);
+    if (settled()) {
+        release(kBody);
+        if (parent_) loop.enqueue(*this);
+    } else if (child_->settled()) {
+        loop.enqueue(*child_);
+    }
+    const bool outermost = outermost_;
+    release(kOnStack);
+    if (!outermost) return;
+    loop.run();
+    loop.active = false;
+}
+
+// How stages end.
+
+// Goes through the chain below and what hangs off it: true when something of it is on the stack.
+bool Stage::doom_running() noexcept {
+    if (!loop.running) return false;
+    bool found = false;
+    for (Stage* at = this; at; at = at->child_) {
+        if (at->holds_ & kOnStack) found = at->doomed_ = true;
+        for (Branch* branch = at->branches_; branch; branch = branch->next_branch_) {
+            if (branch->doom_running()) found = true;
+        }
+    }
+    return found;
+}
+
+void Stage::end() noexcept {
+    if (settled()) {
+        clear_result();
+        set_cancelled();
+        return;
+    }
+    add_hold(kOnStack);
+    Stage* outer = loop.running;
+    loop.enter(*this);
+    unwind();
+    loop.leave(*this, outer);
+    clear_result();
+    set_cancelled();
+    release(kBody);
+    release(kOnStack);
+}
+
+void Stage::pass_on() noexcept {
+    Stage& child = take_child();
+    unwind();
+    if (child.outcome_ == Outcome::cancelled) {
+        set_cancelled();
+    } else {
+        take_failure(child);
+    }
+    child.release(kConsumer);
+}
+
+// An error that is dropped here is one that nobody took.
+void Stage::clear_result() noexcept {
+    switch (outcome_) {
+        case Outcome::value:
+            destroy_value();
+            break;
+        case Outcome::error:
+        case Outcome::exception: {
+            const Error error = take_error();
+            log::error("async", "nobody took the error of a Deferred",
+                       {{"error", error.text()}, {"made", to_string(made_)}, {"raised", to_string(error.place())}});
+            break;
+        }
+        default: break;
+    }
+    outcome_ = Outcome::taken;
+}
+
+std::string Stage::describe() const {
+    std::string out;
+    describe_to(out, 0);
+    return out;
+}
+
+void Stage::describe_to(std::string& out, unsigned depth) const {
+    for (const Stage* at = this; at; at = at->child_, ++depth) {
+        out.append(std::size_t{depth} * 2, ' ');
+        out += to_string(at->made_);
+        out += ' ';
+        out += at->made_.function_name();
+        if (at->waits_.line() != 0 && at->child_) out += ", waits at " + to_string(at->waits_);
+        if (at->holds_ & kOnStack) out += ", runs";
+        if (at->settled()) out += ", done";
+        out += '\n';
+        for (const Branch* branch = at->branches_; branch; branch = branch->next_branch_) {
+            branch->describe_to(out, depth + 1);
+        }
+    }
+}
+
+Branch::Branch(uint8_t holds, uint8_t takes, std::size_t bytes, const Place& made, Stage* owner) noexcept
+    : Stage(holds, takes, bytes, made), owner_(owner) {
+    if (!owner_) return;
+    next_branch_ = std::exchange(owner_->branches_, this);
+    if (next_branch_) next_branch_->previous_branch_ = this;
+}
+
+Branch::~Branch() { leave_owner(); }
+
+void Branch::leave_owner() noexcept {
+    if (!owner_) return;
+    (previous_branch_ ? previous_branch_->next_branch_ : owner_->branches_) = next_branch_;
+    if (next_branch_) next_branch_->previous_branch_ = previous_branch_;
+    owner_ = nullptr;
+    next_branch_ = previous_branch_ = nullptr;
+}
+
+}  // namespace bine
