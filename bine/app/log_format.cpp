@@ -157,6 +157,15 @@ void append_access(Painter& painter, const Record& record) {
     }
 }
 
+// Escaped for a terminal; quotes are harmless there and read better as they are.
+std::string to_sentence(std::string_view text) {
+    std::string sentence = escape(text);
+    for (std::size_t at = 0; (at = sentence.find('\\', at)) != sentence.npos; at += 2) {
+        if (sentence[at + 1] == '"') sentence.erase(at--, 1);
+    }
+    return sentence;
+}
+
 void append_sentence(Painter& painter, const Record& record) {
     const std::string_view level = record.level == Level::warning ? "warn" : log::name(record.level);
     painter.put(level, colour_of(record.level));
@@ -164,7 +173,7 @@ void append_sentence(Painter& painter, const Record& record) {
     painter.put(record.area, kDim);
     painter.pad(record.area.size(), kAreaWidth);
     painter.put(" ");
-    painter.put(escape(record.text));
+    painter.put(to_sentence(record.text));
     for (const Field& field : record.fields) append_field(painter, field);
 }
 

@@ -45,6 +45,10 @@ TEST_CASE("values that a reader could misread are quoted, and control bytes esca
           "01:46:40.012 warn  net     odd\\nvalues a=\"two words\" b=\"\" c=x\\n\\x1b[31m\n");
 }
 
+TEST_CASE("quotes in a sentence stay as they are, backslashes do not") {
+    CHECK(format_text({Level::info, "a", "is \"x\" or \"\\\" \"", {}}, {}, false) == "info  a       is \"x\" or \"\\\\\" \"\n");
+}
+
 TEST_CASE("an access record shows status, request, size, time and peer, then the rest") {
     const std::vector<Field> fields{{"peer", "127.0.0.1"}, {"method", "GET"}, {"target", "/a?b"}, {"status", 200},
                                     {"bytes", 5120},       {"ms", 0.314},     {"agent", "curl 8"}};

@@ -1,0 +1,11 @@
+// `bine serve`: a folder, or the example site that is built in, over HTTP.
+#pragma once
+
+#include "bine/app/exit_code.h"
+#include "bine/app/settings.h"
+
+namespace bine::app {
+
+ExitCode serve(const Settings& settings);
+
+}  // namespace bine::app
