@@ -11,6 +11,7 @@
 #include "bine/net/admission.h"
 #include "bine/net/close_reason.h"
 #include "bine/net/connection_ref.h"
+#include "bine/net/options.h"
 #include "bine/net/protocol.h"
 #include "bine/net/transport.h"
 #include "bine/reactor/driver.h"
@@ -20,12 +21,7 @@ namespace bine {
 
 class Connection final : public Transport, private Sink, private Call, private Disposable {
 public:
-    struct Options {
-        Lane lane = Lane::native;
-        Duration idle_timeout{0};  // without a byte in either direction: aborted with timed_out. 0: never
-        std::size_t write_high = 65536;
-        std::size_t write_low = 16384;
-    };
+    using Options = ConnectionOptions;
 
     // Starts `protocol` on an open, paused socket of the reactor's driver: connection_made is called from here.
     static Connection& start(Reactor& reactor, SocketId socket, std::unique_ptr<Protocol> protocol,

@@ -12,14 +12,6 @@
 
 namespace bine {
 
-struct ListenerOptions {
-    Connection::Options connection;
-    // 0: any number. At the cap of all, connections wait in the system's backlog until one ends; over the cap of its
-    // peer, a connection is closed at once.
-    std::size_t max_connections = 0;
-    std::size_t max_per_peer = 0;
-};
-
 class Listener final : private AcceptSink {
 public:
     Listener(Reactor& reactor, Factory factory, const ListenerOptions& options);

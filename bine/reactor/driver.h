@@ -19,14 +19,11 @@
 #include "bine/base/slot_id.h"
 #include "bine/base/time.h"
 #include "bine/reactor/address.h"
+#include "bine/reactor/lane.h"
 
 namespace bine {
 
 using SocketId = SlotId;
-
-// Which part of a turn serves a sink. The second one is entered at most once a turn, and only when it has work: it is
-// for what must hold a lock to run, as Python's.
-enum class Lane : uint8_t { native, second };
 
 // How long bytes given to send() stay valid: until it returns, for ever, or (received bytes) until the sink returns.
 enum class Lifetime : uint8_t { copy, fixed, loan };

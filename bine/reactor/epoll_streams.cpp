@@ -467,6 +467,8 @@ void EpollDriver::abort_all() noexcept {
             abort(id);
         }
     });
+    while (ThreadTask* task = done_tasks_.pop_front()) task->abandoned();
+    threads_.end();
 }
 
 void EpollDriver::end(Slot& slot, std::optional<Error> error) noexcept {

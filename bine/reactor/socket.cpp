@@ -139,6 +139,12 @@ bool is_socket(int fd) noexcept {
     return ::fstat(fd, &found) == 0 && S_ISSOCK(found.st_mode);
 }
 
+bool is_listening(int fd) noexcept {
+    int listening = 0;
+    socklen_t length = sizeof listening;
+    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
+}
+
 void set_no_delay(int fd, bool on) noexcept { set_flag(fd, IPPROTO_TCP, TCP_NODELAY, on); }
 void set_keep_alive(int fd, bool on) noexcept { set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, on); }
 

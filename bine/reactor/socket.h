@@ -25,6 +25,7 @@ Address peer_address(int fd);
 // The pending error of a socket, taken; 0 for none.
 int take_error(int fd) noexcept;
 bool is_socket(int fd) noexcept;
+bool is_listening(int fd) noexcept;
 void set_no_delay(int fd, bool on) noexcept;
 void set_keep_alive(int fd, bool on) noexcept;
 // Makes the coming close() send a reset.

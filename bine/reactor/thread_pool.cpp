@@ -5,13 +5,18 @@
 
 namespace bine {
 
-ThreadPool::~ThreadPool() {
+void ThreadPool::end() noexcept {
     {
         const std::lock_guard lock(mutex_);
         ending_ = true;
     }
     changed_.notify_all();
     for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+    ending_ = false;
+    waiting_count_ = 0;
+    while (ThreadTask* task = done_.pop_front()) task->abandoned();
+    while (ThreadTask* task = waiting_.pop_front()) task->abandoned();
 }
 
 void ThreadPool::submit(ThreadTask& task) {

@@ -18,8 +18,9 @@ class ThreadPool {
 public:
     // `wake` is called on a pool thread whenever something is done and may be taken.
     ThreadPool(std::size_t most_threads, Function<void()> wake) : most_threads_(most_threads), wake_(std::move(wake)) {}
-    // Waits for the work under way; what has not begun never begins.
-    ~ThreadPool();
+    ~ThreadPool() { end(); }
+    // Waits for the work under way; what has not begun never begins. Every task that was not taken is abandoned.
+    void end() noexcept;
 
     void submit(ThreadTask& task);
     // What has been done since the last call, in the order it ended.
