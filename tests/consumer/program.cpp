@@ -1,0 +1,20 @@
+// What a user's first program might be: takes an endpoint apart, turns a reactor until a call stops it, and prints the
+// version that it linked.
+#include <cstdio>
+#include <string>
+
+#include "bine/base/version.h"
+#include "bine/http/media_types.h"
+#include "bine/net/endpoint_string.h"
+#include "bine/reactor/reactor.h"
+
+int main() {
+    const auto endpoint = bine::parse_endpoint("tcp:7000:interface=127.0.0.1");
+    if (!endpoint || endpoint->name != "tcp" || bine::http::media_type_of("a.html").empty()) return 1;
+
+    bine::Reactor reactor;
+    reactor.call_from_thread([&reactor] { reactor.stop(); });
+    reactor.run();
+    std::printf("%s\n", std::string(bine::version()).c_str());
+    return 0;
+}
