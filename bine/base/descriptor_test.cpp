@@ -19,12 +19,12 @@ TEST_CASE("a descriptor is closed by its one owner") {
     {
         Descriptor first(fd);
         Descriptor second = std::move(first);
-        CHECK(!first);
+        CHECK(!first);  // NOLINT(bugprone-use-after-move)
         CHECK(second.get() == fd);
         CHECK(is_open(fd));
         Descriptor third;
         third = std::move(second);
-        CHECK(!second);
+        CHECK(!second);  // NOLINT(bugprone-use-after-move)
         Descriptor& same = third;
         third = std::move(same);
         CHECK(third.get() == fd);

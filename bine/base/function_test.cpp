@@ -40,7 +40,7 @@ TEST_CASE("an empty Function says so, and moves leave one empty") {
     Function<void()> full = [] {};
     CHECK(full);
     Function<void()> taken = std::move(full);
-    CHECK(!full);
+    CHECK(!full);  // NOLINT(bugprone-use-after-move)
     CHECK(taken);
     taken = nullptr;
     CHECK(!taken);
@@ -120,7 +120,7 @@ TEST_CASE("a callable that may throw when moved is kept outside and moves safely
     struct Grumpy {
         Grumpy() = default;
         Grumpy(const Grumpy&) = default;
-        Grumpy(Grumpy&&) {}
+        Grumpy(Grumpy&&) {}  // NOLINT(performance-noexcept-move-constructor)
         int operator()() const { return 3; }
     };
     Function<int()> function = Grumpy();

@@ -300,7 +300,7 @@ TEST_CASE("one output moves into another and leaves an empty, usable one") {
     second.append(open_null());
     second.append("three");
     first.append(std::move(second));
-    CHECK(second.empty());
+    CHECK(second.empty());  // NOLINT(bugprone-use-after-move)
     CHECK(second.size() == 0);
     second.append("fresh");
     CHECK(second.to_string() == "fresh");
@@ -309,14 +309,14 @@ TEST_CASE("one output moves into another and leaves an empty, usable one") {
     CHECK(first.to_string() == "one two three four");
 
     Output third = std::move(first);
-    CHECK(first.empty());
+    CHECK(first.empty());  // NOLINT(bugprone-use-after-move)
     CHECK(third.size() == 18);
     third = std::move(second);
     CHECK(third.to_string() == "fresh");
     Output& same = third;
     third = std::move(same);
     CHECK(third.to_string() == "fresh");
-    third.append(std::move(same));
+    third.append(std::move(same));  // NOLINT(bugprone-use-after-move)
     CHECK(third.to_string() == "fresh");
 }
 

@@ -46,8 +46,8 @@ TEST_CASE("blocks that live at once do not overlap") {
 }
 
 TEST_CASE("a block freed by another thread serves that one, and a thread that ends gives back what it holds") {
-    std::vector<void*> blocks;
-    for (int i = 0; i < 100; ++i) blocks.push_back(pool_allocate(128));
+    std::vector<void*> blocks(100);
+    for (void*& block : blocks) block = pool_allocate(128);
     std::thread other([&] {
         for (void* block : blocks) pool_free(block, 128);
         pool_free(pool_allocate(128), 128);

@@ -22,7 +22,7 @@ TEST_CASE("the last Ref deletes its object, once") {
     {
         Ref<Probe> first(new Probe(destroyed));
         {
-            Ref<Probe> second = first;
+            Ref<Probe> second = first;  // NOLINT(performance-unnecessary-copy-initialization)
             CHECK(second.get() == first.get());
         }
         CHECK(destroyed == 0);
@@ -37,7 +37,7 @@ TEST_CASE("a Ref survives assignment to itself and moves leave null") {
     a = same;
     REQUIRE(a);
     Ref<Probe> b = std::move(a);
-    CHECK(!a);
+    CHECK(!a);  // NOLINT(bugprone-use-after-move)
     CHECK(b);
     b = Ref<Probe>();
     CHECK(destroyed == 1);

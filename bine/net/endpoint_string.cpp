@@ -123,12 +123,6 @@ private:
     std::size_t at_ = 0;
 };
 
-std::string listed(const std::vector<std::string>& names) {
-    std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-    return text.empty() ? "none" : text;
-}
-
 }  // namespace
 
 Result<EndpointPrefix> split_endpoint(std::string_view text) {
@@ -174,26 +168,29 @@ Result<EndpointArguments> EndpointArguments::bind(const EndpointDescription& des
 
 Result<> EndpointArguments::fill(const EndpointDescription& description, std::size_t positional) {
     if (description.positional.size() > positional) {
-        std::vector<std::string> expected;
-        for (const Parameter& parameter : parameters_) {
-            expected.push_back(parameter.name + (expected.size() < positional ? "" : "=..."));
-        }
         return refuse(endpoint_, quoted(description.positional[positional]) +
-                                     " is one argument too many; known are: " + listed(expected));
+                                     " is one argument too many; known are: " + known(positional));
     }
     for (std::size_t i = 0; i < description.positional.size(); ++i) parameters_[i].value = description.positional[i];
     for (const auto& [name, value] : description.named) {
         const auto same = [&](const Parameter& parameter) { return parameter.name == name; };
         const auto found = std::find_if(parameters_.begin(), parameters_.end(), same);
         if (found == parameters_.end()) {
-            std::vector<std::string> known;
-            for (const Parameter& parameter : parameters_) known.push_back(parameter.name);
-            return refuse(endpoint_, "no argument is named " + quoted(name) + "; known are: " + listed(known));
+            return refuse(endpoint_,
+                          "no argument is named " + quoted(name) + "; known are: " + known(parameters_.size()));
         }
         if (found->value) return refuse(endpoint_, name + " is given twice");
         found->value = value;
     }
     return {};
+}
+
+std::string EndpointArguments::known(std::size_t without_key) const {
+    std::string text;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        text += (i == 0 ? "" : ", ") + parameters_[i].name + (i < without_key ? "" : "=...");
+    }
+    return text.empty() ? "none" : text;
 }
 
 const EndpointArguments::Parameter& EndpointArguments::find(std::string_view name) const noexcept {

@@ -86,6 +86,8 @@ private:
         std::optional<std::string> value;
     };
 
+    // The names of all parameters; behind the first `without_key` stands "=...".
+    std::string known(std::size_t without_key) const;
     const Parameter& find(std::string_view name) const noexcept;
     Result<> fill(const EndpointDescription& description, std::size_t positional);
 

@@ -29,10 +29,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
 
     if (auto bound = EndpointArguments::bind(*description, {"a", "b", "c"}, {"d", "e"})) {
         for (const char* name : {"a", "b", "c", "d", "e"}) {
-            (void)bound->string(name, "");
+            require(bound->string(name, "").has_value());
             if (const auto mode = bound->mode(name, 0u)) require(*mode <= 07777);
-            (void)bound->port(name, uint16_t{0});
-            (void)bound->flag(name);
+            require(bound->port(name, uint16_t{0}).has_value() || bound->has(name));
+            require(!bound->flag(name).has_value() || bound->has(name));
             if (const auto count = bound->count(name, 77)) require(*count <= 77);
         }
     }

@@ -22,6 +22,7 @@
 // Errc::remote_protocol, or Errc::limit_exceeded when it is too much.
 #pragma once
 
+#include <cassert>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -54,7 +55,10 @@ class Failure {
 public:
     explicit operator bool() const noexcept { return error_.has_value(); }
     // Only when there is one.
-    const Error& error() const noexcept { return *error_; }
+    const Error& error() const noexcept {
+        assert(error_);
+        return *error_;
+    }
 
     // Keeps the first; always Step::error.
     Step set(Error error) {

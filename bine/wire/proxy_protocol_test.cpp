@@ -242,14 +242,14 @@ TEST_CASE("the TLV of a TLS client is taken apart") {
     std::string inner;
     REQUIRE(append_tlv(inner, ProxyTlv::kSslVersion, "TLSv1.3"));
     const std::string value = "\x05\x00\x00\x00\x00"s + inner;
-    const auto ssl = try_parse_ssl_tlv(value);
-    REQUIRE(ssl);
-    CHECK(ssl->tls);
-    CHECK(!ssl->certificate_on_connection);
-    CHECK(ssl->certificate_in_session);
-    CHECK(ssl->verified);
-    CHECK(try_find_tlv(ssl->tlvs, ProxyTlv::kSslVersion) == "TLSv1.3");
-    CHECK(!try_parse_ssl_tlv("\x01\x00\x00\x00\x01"sv)->verified);
+    REQUIRE(try_parse_ssl_tlv(value).has_value());
+    const ProxySsl ssl = try_parse_ssl_tlv(value).value_or(ProxySsl());
+    CHECK(ssl.tls);
+    CHECK(!ssl.certificate_on_connection);
+    CHECK(ssl.certificate_in_session);
+    CHECK(ssl.verified);
+    CHECK(try_find_tlv(ssl.tlvs, ProxyTlv::kSslVersion) == "TLSv1.3");
+    CHECK(!try_parse_ssl_tlv("\x01\x00\x00\x00\x01"sv).value_or(ProxySsl{.verified = true}).verified);
     CHECK(!try_parse_ssl_tlv("\x01\x00\x00\x00"sv));
 }
 
