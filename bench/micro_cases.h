@@ -8,7 +8,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
+#include <utility>
 
+#include "bine/async/deferred.h"
 #include "bine/async/timer.h"
 #include "random.h"
 
@@ -75,8 +78,70 @@ void measure_timers(Meter& meter) {
     meter.measure("timer cancel + re-arm, any of 100,000", 0, [&](std::size_t n) { timers.rearm_at_random(n); });
 }
 
+// An operation that is under way until finish() resolves it.
+class Operation {
+public:
+    bine::Deferred<std::uint64_t> start() {
+        bine::Promise<std::uint64_t> promise;
+        bine::Deferred<std::uint64_t> deferred = promise.deferred();
+        pending_.emplace(std::move(promise));
+        return deferred;
+    }
+
+    void finish(std::uint64_t value) {
+        std::move(*pending_).resolve(value);
+        pending_.reset();
+    }
+
+private:
+    std::optional<bine::Promise<std::uint64_t>> pending_;
+};
+
+// Ends the program when the work that was timed did not happen.
+inline void require_sum(std::uint64_t sum, std::uint64_t expected) {
+    if (sum != expected) std::abort();
+}
+
+// `f` captures as much as the unit does.
+inline void then_and_resolve(std::size_t times) {
+    Operation operation;
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < times; ++i) {
+        std::uint64_t one = 1;
+        std::uint64_t two = 2;
+        escape(&one);
+        escape(&two);
+        auto done = operation.start().then([&sum, one, two](std::uint64_t value) { sum += value + one + two; });
+        operation.finish(3);
+    }
+    require_sum(sum, times * 6);
+}
+
+inline bine::Deferred<std::uint64_t> await_operation(Operation& operation) {
+    const std::uint64_t value = co_await operation.start();
+    co_return value + 1;
+}
+
+inline void await_and_resolve(std::size_t times) {
+    Operation operation;
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < times; ++i) {
+        auto done = await_operation(operation);
+        operation.finish(3);
+        sum += *std::move(done).result();
+    }
+    require_sum(sum, times * 4);
+}
+
+template <class Meter>
+void measure_deferreds(Meter& meter) {
+    meter.measure("op().then(f) + resolve", 2.0, then_and_resolve);
+    meter.measure("coroutine awaits an operation, resolved later", 4.0, await_and_resolve);
+}
+
 template <class Meter>
 void measure_all(Meter& meter) {
+    measure_deferreds(meter);
     measure_timers(meter);
 }
 
