@@ -172,7 +172,7 @@ void Connection::closed(const Error* error) {
     idle_.reset();
     static_cast<Call&>(*this).unlink();
     const CloseReason reason = reason_of(error);
-    if (end_ == End::none) end_ = End::closed;
+    if (std::exchange(end_, End::aborted) == End::closed) reactor_.end_unfinished();
     if (pending_) {
         const auto pending = std::move(pending_);
         if (pending->done) {
@@ -239,12 +239,13 @@ void Connection::shutdown_writing() noexcept {
 void Connection::close() noexcept {
     if (end_ != End::none) return;
     end_ = End::closed;
+    reactor_.begin_unfinished();
     reactor_.driver().close(socket_);
 }
 
 void Connection::abort() noexcept {
     if (end_ == End::aborted) return;
-    end_ = End::aborted;
+    if (std::exchange(end_, End::aborted) == End::closed) reactor_.end_unfinished();
     reactor_.driver().abort(socket_);
 }
 

@@ -11,6 +11,7 @@
 
 #include "bine/base/log.h"
 #include "bine/reactor/drivers.h"
+#include "bine/reactor/shutdown.h"
 
 namespace bine {
 
@@ -146,6 +147,17 @@ void Reactor::run() {
 void Reactor::stop() noexcept {
     mailbox_->stopping.store(true, std::memory_order_release);
     driver_->wake();
+}
+
+bool Reactor::settle(Duration most) {
+    const TimePoint deadline = driver_->now() + most;
+    while (unfinished_ > 0 && driver_->now() < deadline) turn(deadline);
+    return unfinished_ == 0;
+}
+
+Shutdown& Reactor::shutdown() {
+    if (!shutdown_) shutdown_ = std::make_unique<Shutdown>(*this);
+    return *shutdown_;
 }
 
 void Reactor::turn(TimePoint deadline) {

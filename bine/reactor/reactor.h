@@ -19,6 +19,8 @@ namespace bine {
 
 enum class DriverKind : uint8_t { automatic, epoll };
 
+class Shutdown;
+
 // Brackets the part of a turn that serves the second lane.
 class LaneHooks {
 public:
@@ -57,6 +59,9 @@ public:
     void run();
     // Ends run() after the current turn; when none runs, the next run() returns at once. From any thread.
     void stop() noexcept;
+    // Turns until every connection that was closed has handed its output to the system, for `most` at most. Answers whether
+    // none is left.
+    bool settle(Duration most);
     // One turn, which waits until `deadline` at most (TimePoint::min(): not at all). For tests and nested loops.
     void turn(TimePoint deadline);
 
@@ -76,6 +81,13 @@ public:
 
     // Destroys `object` when the outermost turn has ended.
     void dispose(std::unique_ptr<Disposable> object) noexcept { disposed_.push_back(*object.release()); }
+
+    // What is to be done before the reactor stops.
+    Shutdown& shutdown();
+
+    // Counts what settle() waits for: a connection that was closed and still has output.
+    void begin_unfinished() noexcept { ++unfinished_; }
+    void end_unfinished() noexcept { --unfinished_; }
 
     // Who brackets the second lane; null: nobody. Must outlive the reactor or be taken back.
     void set_lane_hooks(LaneHooks* hooks) noexcept { lane_hooks_ = hooks; }
@@ -133,6 +145,8 @@ private:
     IntrusiveList<Disposable, Disposable> disposed_;
     LaneHooks* lane_hooks_ = nullptr;
     std::unique_ptr<Mailbox> mailbox_;
+    std::unique_ptr<Shutdown> shutdown_;
+    std::size_t unfinished_ = 0;
     int depth_ = 0;
     uint64_t thread_ = 0;
 };
