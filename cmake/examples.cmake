@@ -2,6 +2,9 @@
 # A program that has <name>.expected beside it is run by the tests and must print exactly that; one that has
 # <name>_test.py is run by that script, which gets the program's path.
 file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cpp ${PROJECT_SOURCE_DIR}/examples/slides/*.cpp)
+file(GLOB expectations CONFIGURE_DEPENDS
+    ${PROJECT_SOURCE_DIR}/examples/*.expected ${PROJECT_SOURCE_DIR}/examples/slides/*.expected
+    ${PROJECT_SOURCE_DIR}/examples/*_test.py ${PROJECT_SOURCE_DIR}/examples/slides/*_test.py)
 foreach(source IN LISTS programs)
     cmake_path(RELATIVE_PATH source BASE_DIRECTORY ${PROJECT_SOURCE_DIR}/examples OUTPUT_VARIABLE name)
     string(REPLACE ".cpp" "" name ${name})
@@ -10,5 +13,17 @@ foreach(source IN LISTS programs)
     set_target_properties(${target} PROPERTIES
         OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
     bine_compile_options(${target})
-    target_link_libraries(${target} PRIVATE bine::net bine::http bine::app)
+    target_link_libraries(${target} PRIVATE bine::net bine::http)
+
+    cmake_path(REPLACE_EXTENSION source LAST_ONLY expected OUTPUT_VARIABLE expected)
+    string(REPLACE ".cpp" "_test.py" script ${source})
+    if(BINE_TESTS AND expected IN_LIST expectations)
+        add_test(NAME example/${name}
+            COMMAND ${PROJECT_SOURCE_DIR}/tools/expect_output.py ${expected} $<TARGET_FILE:${target}>)
+    elseif(BINE_TESTS AND script IN_LIST expectations)
+        add_test(NAME example/${name} COMMAND python3 ${script} $<TARGET_FILE:${target}>)
+    else()
+        continue()
+    endif()
+    set_tests_properties(example/${name} PROPERTIES LABELS example TIMEOUT 60)
 endforeach()
