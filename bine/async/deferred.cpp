@@ -302,8 +302,16 @@ void Stage::tell_parent(Canceller& unused) noexcept {
     assert(thread_ == this_thread());
     if (unused.act) unused.act(unused.storage, false);
     if (parent_) loop.enqueue(*this);
-    release(kPromise);
+    release(kPromise | kBody);
     loop.run_if_plain();
+}
+
+ChainBatch::ChainBatch() noexcept : outermost_(!loop.active) { loop.active = true; }
+
+ChainBatch::~ChainBatch() {
+    if (!outermost_) return;
+    loop.run();
+    loop.active = false;
 }
 
 Stage::Canceller Stage::take_canceller() noexcept {

@@ -63,7 +63,8 @@ public:
     [[noreturn]] void rethrow();             // the same, thrown
     std::string describe() const;            // the tree below, a line for each stage
 
-    // The producer's side. set_*: before the body ends; settle: by a Promise, which gives up its hold.
+    // The producer's side. set_*: by a body that runs; settle, settle_error, abandon: from outside, by whoever has the hold of a
+    // Promise or is the body, which is then given up.
     void set_value() noexcept { outcome_ = Outcome::value; }
     void set_cancelled() noexcept { outcome_ = Outcome::cancelled; }
     void take_failure(Stage& from) noexcept; // fails as `from` did
@@ -155,6 +156,19 @@ private:
     bool starting_ : 1 = false;   // on the stack of whoever called the coroutine
     bool outermost_ : 1 = false;  // and that was plain code
     bool bare_ : 1 = false;       // made without a frame behind it
+};
+
+// While it lives, what is settled and cancelled only queues; then, in plain code, it runs. For whoever goes through a list of
+// stages, whose callbacks might change the list.
+class ChainBatch {
+public:
+    ChainBatch() noexcept;
+    ~ChainBatch();
+    ChainBatch(const ChainBatch&) = delete;
+    ChainBatch& operator=(const ChainBatch&) = delete;
+
+private:
+    bool outermost_;
 };
 
 // A stage that hangs off another one beside its child: a task of a group, an arm of a gather or a race. Whoever ends the owner
