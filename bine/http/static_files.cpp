@@ -1,0 +1,160 @@
+#include "bine/http/static_files.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "bine/base/log.h"
+#include "bine/http/conditional.h"
+#include "bine/http/file_lookup.h"
+#include "bine/reactor/thread.h"
+
+namespace bine::http {
+
+namespace {
+
+constexpr std::string_view kMethods = "GET, HEAD, OPTIONS";
+
+// Whether the encoded path holds a '/' or a zero byte in disguise, which no name of a file can have.
+bool disguises_slash(std::string_view encoded) noexcept {
+    for (std::size_t at = encoded.find('%'); at != std::string_view::npos; at = encoded.find('%', at + 1)) {
+        const std::string_view digits = encoded.substr(at + 1, 2);
+        if (digits == "2f" || digits == "2F" || digits == "00") return true;
+    }
+    return false;
+}
+
+// What is asked for beneath the folder; nothing when no file can be meant.
+std::optional<std::string_view> path_beneath(const Request& request, bool hidden) noexcept {
+    if (disguises_slash(request.head().path)) return std::nullopt;
+    const std::string_view mounted = request.param("");
+    std::string_view path = mounted.empty() ? request.path() : mounted;
+    if (!path.starts_with('/')) return std::nullopt;
+    path.remove_prefix(1);
+    if (!is_servable_path(path, hidden)) return std::nullopt;
+    return path;
+}
+
+// A relative reference, so that it is right behind any prefix and can name no other host.
+Response to_folder(const Request& request) {
+    const std::string_view path = request.path();
+    std::string location = "./" + encode_segment(path.substr(path.rfind('/') + 1)) + "/";
+    if (!request.query().empty()) location.append("?").append(request.query());
+    return Response::redirect(location, 301);
+}
+
+Output content_of(const ServedFile& file, uint64_t offset, uint64_t length) {
+    Output body;
+    if (file.file) {
+        body.append(Output::FileRange{file.file, offset, length});
+    } else if (length == file.size) {
+        body.append(file.content);
+    } else {
+        body.append(file.content.view().substr(offset, length));
+    }
+    return body;
+}
+
+class StaticFiles {
+public:
+    StaticFiles(std::string_view folder, const StaticFilesOptions& options)
+        : tree_(new FileTree(std::string(folder))),
+          cache_control_(options.cache_control),
+          cache_(options.cache_bytes, options.cache_trust) {
+        tree_->index = options.index;
+        tree_->listing = options.listing;
+        tree_->hidden = options.hidden;
+        tree_->precompressed = options.precompressed;
+    }
+
+    Deferred<Response> operator()(Request& request) {
+        if (request.method() != Method::get && !request.is_head()) return ready(answer_other_method(request));
+        const std::optional<std::string_view> path = path_beneath(request, tree_->hidden);
+        if (!path) return ready(Response::error(404));
+        const uint8_t encodings = tree_->precompressed ? encodings_of(request.header("Accept-Encoding")) : uint8_t{0};
+        FileCache::Found found = cache_.find(*path, encodings, request.reactor().now());
+        if (found.is_fresh) return ready(answer_with(request, *found.file));
+        return look_and_answer(request, *path, encodings, std::move(found.file));
+    }
+
+private:
+    Deferred<Response> look_and_answer(Request& request, std::string_view path, uint8_t encodings, Ref<const ServedFile> known) {
+        FileQuestion question;
+        question.path = path;
+        question.encodings = encodings;
+        question.order = listing_order_of(request.query());
+        question.now = request.reactor().wall_now();
+        question.known = std::move(known);
+        auto look = [tree = tree_, question = std::move(question)] { return look_up(*tree, question); };
+        const FileAnswer answer = co_await defer_to_thread(request.reactor(), std::move(look));
+        if (answer.kind == FileAnswer::Kind::file) {
+            cache_.put(path, encodings, answer.file, request.reactor().now());
+        } else {
+            cache_.forget(path, encodings);
+        }
+        co_return answer_to(request, answer);
+    }
+
+    Response answer_to(const Request& request, const FileAnswer& answer) const {
+        switch (answer.kind) {
+            case FileAnswer::Kind::file: return answer_with(request, *answer.file);
+            case FileAnswer::Kind::listing: return answer_with_listing(answer.page);
+            case FileAnswer::Kind::folder: return to_folder(request);
+            case FileAnswer::Kind::absent: return Response::error(404);
+            case FileAnswer::Kind::forbidden: return Response::error(403);
+            case FileAnswer::Kind::failed: return answer_failure(answer.error);
+        }
+        return Response::error(500);
+    }
+
+    Response answer_with(const Request& request, const ServedFile& file) const {
+        const Validators validators{.etag = file.etag, .modified = file.modified};
+        if (std::optional<Response> unchanged = answer_if_unchanged(request, validators)) {
+            add_common_fields(*unchanged, file);
+            return std::move(*unchanged);
+        }
+        RangeChoice range = choose_range(request, file.size, validators);
+        if (range.kind == RangeChoice::Kind::unsatisfiable) return range_not_satisfiable(file.size);
+        if (range.kind == RangeChoice::Kind::whole) range.length = file.size;
+        Response response = Response::of(file.type, content_of(file, range.offset, range.length));
+        if (range.kind == RangeChoice::Kind::part) set_range(response, range, file.size);
+        set_validators(response, validators);
+        if (!file.encoding.empty()) response.set("Content-Encoding", file.encoding);
+        response.set("X-Content-Type-Options", "nosniff");
+        add_common_fields(response, file);
+        return response;
+    }
+
+    // What a 304 repeats (RFC 9110 section 15.4.5).
+    void add_common_fields(Response& response, const ServedFile& file) const {
+        if (!cache_control_.empty()) response.set("Cache-Control", cache_control_);
+        if (file.varies) response.set("Vary", "Accept-Encoding");
+    }
+
+    static Response answer_with_listing(std::string_view page) {
+        return Response::html(page)
+            .set("Cache-Control", "no-cache")
+            .set("Content-Security-Policy", kListingPolicy)
+            .set("X-Content-Type-Options", "nosniff");
+    }
+
+    static Response answer_other_method(const Request& request) {
+        if (request.method() == Method::options) return Response(204).set("Allow", kMethods);
+        return Response::error(405).set("Allow", kMethods);
+    }
+
+    static Response answer_failure(int error) {
+        return Response::error(error == EIO ? 500 : 503, "The file could not be read just now.");
+    }
+
+    Ref<FileTree> tree_;
+    std::string cache_control_;
+    FileCache cache_;
+};
+
+}  // namespace
+
+Handler static_files(std::string_view folder, StaticFilesOptions options) {
+    return [files = std::make_unique<StaticFiles>(folder, options)](Request& request) { return (*files)(request); };
+}
+
+}  // namespace bine::http
