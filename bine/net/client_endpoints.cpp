@@ -1,7 +1,7 @@
 // tcp, tcp6 and unix, as clients.
 #include <optional>
 
-#include "bine/async/scope.h"
+#include "bine/async/within.h"
 #include "bine/net/connection.h"
 #include "bine/net/endpoint_string.h"
 #include "bine/net/resolver.h"
@@ -61,13 +61,13 @@ private:
     static Deferred<> try_all(Reactor& reactor, std::string host, uint16_t port, Address::Family family, Address local,
                               Ref<SharedFactory> factory, ConnectionOptions options) {
         const std::vector<Address> addresses = co_await resolve(reactor, host, port, family);
-        std::optional<Error> last;
+        std::optional<Error> last;  // resolve() answers one address at least
         for (const Address& remote : addresses) {
             const Result<> connected = co_await attempt(reactor, remote, local, factory, options).as_result();
             if (connected) co_return;
             last = connected.error();
         }
-        co_return fail(*last);
+        throw *last;
     }
 
     const std::string host_;
