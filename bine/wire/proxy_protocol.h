@@ -55,7 +55,7 @@ struct ProxyTlv {
     static constexpr uint8_t kNetworkNamespace = 0x30;
 
     uint8_t type = 0;
-    std::string_view value;
+    std::string_view value{};
 };
 
 // Takes the first TLV from the front of `tlvs`; nothing when it is empty or cut short.
@@ -71,7 +71,7 @@ struct ProxySsl {
     bool certificate_on_connection = false;  // and showed a certificate on this connection
     bool certificate_in_session = false;     // or on another one of its TLS session
     bool verified = false;                   // which was found to be good
-    std::string_view tlvs;                   // kSslVersion and so on
+    std::string_view tlvs{};                 // kSslVersion and so on
 };
 std::optional<ProxySsl> try_parse_ssl_tlv(std::string_view value) noexcept;
 
