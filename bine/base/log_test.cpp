@@ -1,11 +1,16 @@
 #include "bine/base/log.h"
 
 #include <doctest/doctest.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include <array>
 #include <limits>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "bine/base/descriptor.h"
 
 using namespace bine;
 using namespace std::chrono_literals;
@@ -61,6 +66,27 @@ TEST_CASE("an empty sink swallows everything") {
     log::Sink old = log::set_sink(nullptr);
     log::error("x", "nobody hears this");
     CHECK(!log::set_sink(std::move(old)));
+}
+
+TEST_CASE("the first sink writes warnings and errors to standard error, one line each") {
+    log::Sink first = log::set_sink(nullptr);
+    char name[] = "/tmp/bine-log-XXXXXX";
+    const Descriptor file(::mkostemp(name, 0));
+    REQUIRE(file);
+    ::unlink(name);
+    const Descriptor saved(::dup(STDERR_FILENO));
+    REQUIRE(::dup2(file.get(), STDERR_FILENO) == STDERR_FILENO);
+    first({log::Level::info, "http", "not written", {}});
+    first({log::Level::warning, "net", "accept\npaused", {}});
+    first({log::Level::error, "reactor", "a callback threw", {}});
+    REQUIRE(::dup2(saved.get(), STDERR_FILENO) == STDERR_FILENO);
+    log::set_sink(std::move(first));
+
+    std::array<char, 256> written;
+    const ssize_t size = ::pread(file.get(), written.data(), written.size(), 0);
+    REQUIRE(size > 0);
+    CHECK(std::string_view(written.data(), static_cast<std::size_t>(size)) ==
+          "warning net: accept\\npaused\nerror reactor: a callback threw\n");
 }
 
 TEST_CASE("hostile values cannot break a line or a terminal") {
