@@ -12,6 +12,7 @@
 
 #include "bine/base/text.h"
 #include "bine/http/listing_style.h"
+#include "bine/wire/http1/target.h"
 
 namespace bine::http {
 
@@ -195,7 +196,7 @@ void append_column(std::string& out, std::string_view label, std::string_view na
 
 void append_entry(std::string& out, const ListingEntry& entry) {
     out += entry.is_folder ? "<tr class=\"d\"><td><a href=\"./" : "<tr><td><a href=\"./";
-    out += encode_segment(entry.name);
+    out += http1::percent_encode(entry.name);
     out += entry.is_folder ? "/\"><bdi>" : "\"><bdi>";
     append_text(out, entry.name);
     out += entry.is_folder ? "/</bdi></a></td><td>" : "</bdi></a></td><td>";
@@ -306,23 +307,6 @@ std::string listing_page(std::string_view path, const Listing& listing, ListingO
     out += "</main>\n";
     append_summary(out, listing);
     out += "</body>\n</html>\n";
-    return out;
-}
-
-std::string encode_segment(std::string_view name) {
-    static constexpr char kHex[] = "0123456789ABCDEF";
-    std::string out;
-    out.reserve(name.size());
-    for (const char c : name) {
-        const bool plain = is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
-        if (plain) {
-            out += c;
-            continue;
-        }
-        out += '%';
-        out += kHex[static_cast<unsigned char>(c) >> 4];
-        out += kHex[static_cast<unsigned char>(c) & 15];
-    }
     return out;
 }
 

@@ -49,7 +49,4 @@ std::string listing_page(std::string_view path, const Listing& listing, ListingO
 // The policy that the page keeps: it runs nothing, loads nothing, sends nothing.
 extern const std::string_view kListingPolicy;
 
-// `name` as one segment of a relative reference: everything but letters, digits and "-._~" percent-encoded.
-std::string encode_segment(std::string_view name);
-
 }  // namespace bine::http

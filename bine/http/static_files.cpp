@@ -1,12 +1,14 @@
 #include "bine/http/static_files.h"
 
-#include <algorithm>
+#include <cerrno>
 #include <optional>
+#include <system_error>
 
 #include "bine/base/log.h"
 #include "bine/http/conditional.h"
 #include "bine/http/file_lookup.h"
 #include "bine/reactor/thread.h"
+#include "bine/wire/http1/target.h"
 
 namespace bine::http {
 
@@ -14,21 +16,19 @@ namespace {
 
 constexpr std::string_view kMethods = "GET, HEAD, OPTIONS";
 
-// Whether the encoded path holds a '/' or a zero byte in disguise, which no name of a file can have.
-bool disguises_slash(std::string_view encoded) noexcept {
-    for (std::size_t at = encoded.find('%'); at != std::string_view::npos; at = encoded.find('%', at + 1)) {
-        const std::string_view digits = encoded.substr(at + 1, 2);
-        if (digits == "2f" || digits == "2F" || digits == "00") return true;
+// What is asked for beneath the folder, without the '/' in front; "/" for the folder itself without its '/'. Nothing when no
+// file can be meant. The text is `request`'s or `decoded`.
+std::optional<std::string_view> path_beneath(const Request& request, bool hidden, std::string& decoded) {
+    std::string_view path = request.path();
+    if (path.empty()) return std::nullopt;
+    if (const std::string_view mounted = request.param(""); mounted.data() != nullptr) {
+        if (mounted.empty()) return "/";
+        path = mounted;
+        if (path.find('%') != std::string_view::npos) {
+            if (!http1::append_percent_decoded(path, decoded)) return std::nullopt;
+            path = decoded;
+        }
     }
-    return false;
-}
-
-// What is asked for beneath the folder; nothing when no file can be meant.
-std::optional<std::string_view> path_beneath(const Request& request, bool hidden) noexcept {
-    if (disguises_slash(request.head().path)) return std::nullopt;
-    const std::string_view mounted = request.param("");
-    std::string_view path = mounted.empty() ? request.path() : mounted;
-    if (!path.starts_with('/')) return std::nullopt;
     path.remove_prefix(1);
     if (!is_servable_path(path, hidden)) return std::nullopt;
     return path;
@@ -37,7 +37,7 @@ std::optional<std::string_view> path_beneath(const Request& request, bool hidden
 // A relative reference, so that it is right behind any prefix and can name no other host.
 Response to_folder(const Request& request) {
     const std::string_view path = request.path();
-    std::string location = "./" + encode_segment(path.substr(path.rfind('/') + 1)) + "/";
+    std::string location = "./" + http1::percent_encode(path.substr(path.rfind('/') + 1)) + "/";
     if (!request.query().empty()) location.append("?").append(request.query());
     return Response::redirect(location, 301);
 }
@@ -68,16 +68,18 @@ public:
 
     Deferred<Response> operator()(Request& request) {
         if (request.method() != Method::get && !request.is_head()) return ready(answer_other_method(request));
-        const std::optional<std::string_view> path = path_beneath(request, tree_->hidden);
+        std::string decoded;
+        const std::optional<std::string_view> path = path_beneath(request, tree_->hidden, decoded);
         if (!path) return ready(Response::error(404));
+        if (path == "/") return ready(to_folder(request));
         const uint8_t encodings = tree_->precompressed ? encodings_of(request.header("Accept-Encoding")) : uint8_t{0};
         FileCache::Found found = cache_.find(*path, encodings, request.reactor().now());
         if (found.is_fresh) return ready(answer_with(request, *found.file));
-        return look_and_answer(request, *path, encodings, std::move(found.file));
+        return look_and_answer(request, std::string(*path), encodings, std::move(found.file));
     }
 
 private:
-    Deferred<Response> look_and_answer(Request& request, std::string_view path, uint8_t encodings, Ref<const ServedFile> known) {
+    Deferred<Response> look_and_answer(Request& request, std::string path, uint8_t encodings, Ref<const ServedFile> known) {
         FileQuestion question;
         question.path = path;
         question.encodings = encodings;
@@ -94,14 +96,14 @@ private:
         co_return answer_to(request, answer);
     }
 
-    Response answer_to(const Request& request, const FileAnswer& answer) const {
+    Response answer_to(const Request& request, const FileAnswer& answer) {
         switch (answer.kind) {
             case FileAnswer::Kind::file: return answer_with(request, *answer.file);
             case FileAnswer::Kind::listing: return answer_with_listing(answer.page);
             case FileAnswer::Kind::folder: return to_folder(request);
             case FileAnswer::Kind::absent: return Response::error(404);
             case FileAnswer::Kind::forbidden: return Response::error(403);
-            case FileAnswer::Kind::failed: return answer_failure(answer.error);
+            case FileAnswer::Kind::failed: return answer_failure(request, answer.error);
         }
         return Response::error(500);
     }
@@ -142,13 +144,17 @@ private:
         return Response::error(405).set("Allow", kMethods);
     }
 
-    static Response answer_failure(int error) {
+    Response answer_failure(const Request& request, int error) {
+        if (const int64_t held = failures_.allow(request.reactor().now()); held >= 0) {
+            log::error("http", "a file could not be read", {{"path", request.path()}, {"error", std::generic_category().message(error)}, {"held", held}});
+        }
         return Response::error(error == EIO ? 500 : 503, "The file could not be read just now.");
     }
 
     Ref<FileTree> tree_;
     std::string cache_control_;
     FileCache cache_;
+    log::Limit failures_;
 };
 
 }  // namespace
