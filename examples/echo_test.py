@@ -5,9 +5,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "examples"))
 
-import threading  # noqa: E402
+import threading
 
-from session import expect_equal, running  # noqa: E402
+from session import expect_equal, running
 
 with running(sys.argv[1]) as server:
     much = bytes(range(256)) * 4096

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "examples"))
 
-from session import expect_equal, running  # noqa: E402
+from session import expect_equal, running
 
 with running(sys.argv[1]) as server:
     client = server.connect()

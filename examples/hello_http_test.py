@@ -5,10 +5,10 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "examples"))
 
-import urllib.error  # noqa: E402
-import urllib.request  # noqa: E402
+import urllib.error
+import urllib.request
 
-from session import SECONDS, expect_equal, running  # noqa: E402
+from session import SECONDS, expect_equal, running
 
 
 def get(path):

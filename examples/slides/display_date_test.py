@@ -5,9 +5,9 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tests", "examples"))
 
-import subprocess  # noqa: E402
+import subprocess
 
-from session import expect_equal, text_beside  # noqa: E402
+from session import expect_equal, text_beside
 
 done = subprocess.run([sys.argv[1], "--virtual"], stdout=subprocess.PIPE, text=True, timeout=50, check=True)
 expect_equal(done.stdout, text_beside(__file__, ".txt"))
