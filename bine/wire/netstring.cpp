@@ -9,7 +9,7 @@ Step Netstring::next(std::string_view& input, Event& event) {
     if (!length_known_) {
         if (const Step step = read_length(input); step != Step::event) return step;
     }
-    if (input.size() - offset_ <= length_) return Step::need_more;
+    if (input.size() <= offset_ || input.size() - offset_ <= length_) return Step::need_more;
     if (input[offset_ + length_] != ',') return failure_.set(Errc::remote_protocol, "no comma behind a netstring");
     event.bytes = input.substr(offset_, length_);
     input.remove_prefix(offset_ + length_ + 1);

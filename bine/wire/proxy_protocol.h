@@ -52,6 +52,8 @@ struct ProxyTlv {
     static constexpr uint8_t kSslVersion = 0x21;
     static constexpr uint8_t kSslCommonName = 0x22;
     static constexpr uint8_t kSslCipher = 0x23;
+    static constexpr uint8_t kSslSignature = 0x24;
+    static constexpr uint8_t kSslKey = 0x25;
     static constexpr uint8_t kNetworkNamespace = 0x30;
 
     uint8_t type = 0;
