@@ -532,8 +532,8 @@ Address EpollDriver::local_address(SocketId id) const {
 }
 
 Address EpollDriver::peer_address(SocketId id) const {
-    const Slot* slot = find_stream(id);
-    return slot ? slot->peer : Address();
+    const Slot* slot = find(id);
+    return slot && slot->kind != Kind::listener ? slot->peer : Address();
 }
 
 void EpollDriver::set_no_delay(SocketId id, bool on) noexcept {

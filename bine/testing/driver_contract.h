@@ -32,6 +32,8 @@ public:
 
     virtual bool native() { return true; }  // real descriptors, threads and time
     virtual bool has_datagrams() { return true; }
+    // Whether abort() is a reset over there; with Unix sockets it may look like an end.
+    virtual bool resets() { return true; }
 };
 
 struct DriverCase {

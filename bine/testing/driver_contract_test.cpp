@@ -23,6 +23,7 @@ struct EpollUnixWorld final : EpollWorld {
     }
     std::size_t more_than_fits() override { return 4 << 20; }
     bool has_datagrams() override { return false; }
+    bool resets() override { return false; }
 
 private:
     int count_ = 0;

@@ -36,6 +36,10 @@ void ManualDriver::wait(TimePoint deadline) {
     }
 }
 
+void ManualDriver::abort_all() noexcept {
+    while (ThreadTask* task = tasks_.pop_front()) task->abandoned();
+}
+
 Result<SocketId> ManualDriver::listen(const Address&, const ListenOptions&, AcceptSink&) { return no_network(); }
 Result<SocketId> ManualDriver::connect(const Address&, const Address&, Sink&, Lane) { return no_network(); }
 Result<SocketId> ManualDriver::adopt(Descriptor, Descriptor) { return no_network(); }

@@ -45,7 +45,7 @@ public:
     void shutdown(SocketId) noexcept override {}
     void close(SocketId) noexcept override {}
     void abort(SocketId) noexcept override {}
-    void abort_all() noexcept override {}
+    void abort_all() noexcept override;
     std::size_t open_sockets() const noexcept override { return 0; }
     Address local_address(SocketId) const override { return {}; }
     Address peer_address(SocketId) const override { return {}; }
