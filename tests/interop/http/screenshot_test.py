@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""A real browser draws the example page and a folder listing, without a word of complaint on its console.
+
+Pictures are kept in the folder that BINE_SCREENSHOTS names. Skipped where chromium is not installed.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import zlib
+
+from bine_process import Bine
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def browse(url, *flags, width=1280, height=1500):
+    """Opens `url`; returns what the browser said on its console."""
+    with tempfile.TemporaryDirectory(prefix="bine-browser-", ignore_cleanup_errors=True) as profile:
+        command = [CHROMIUM, "--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
+                   "--enable-logging=stderr", f"--user-data-dir={profile}", f"--window-size={width},{height}", "--virtual-time-budget=6000",
+                   *(["--no-sandbox"] if os.geteuid() == 0 else []), *flags, url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode != 0:
+        raise AssertionError(f"{command}: {done.returncode}\n{done.stderr}")
+    return done.stdout, re.findall(r"CONSOLE.*", done.stderr)
+
+
+def distinct_rows(path):
+    """How many different rows of pixels a PNG holds: few when nothing was drawn."""
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    chunks = b""
+    at = 8
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        if data[at + 4 : at + 8] == b"IDAT":
+            chunks += data[at + 8 : at + 8 + length]
+        at += 12 + length
+    width, height, _, kind = struct.unpack(">IIBB", data[16:26])
+    row = 1 + width * {2: 3, 6: 4}[kind]
+    raw = zlib.decompress(chunks)
+    return len({raw[index * row : (index + 1) * row] for index in range(height)})
+
+
+@unittest.skipUnless(CHROMIUM, "chromium is not installed (apt install chromium)")
+class ScreenshotTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        temp = tempfile.TemporaryDirectory(prefix="bine-interop-")
+        cls.addClassCleanup(temp.cleanup)
+        cls.temp = pathlib.Path(temp.name)
+        cls.pictures = pathlib.Path(os.environ.get("BINE_SCREENSHOTS") or cls.temp)
+        cls.pictures.mkdir(parents=True, exist_ok=True)
+
+    def start(self, *arguments):
+        bine = Bine(*arguments)
+        self.addCleanup(bine.kill)
+        return bine
+
+    def draw(self, name, url, *flags, **size):
+        picture = self.pictures / f"{name}.png"
+        _, complaints = browse(url, f"--screenshot={picture}", *flags, **size)
+        self.assertEqual(complaints, [])
+        self.assertGreater(distinct_rows(picture), 100, f"{picture} is nearly empty")
+
+    def test_example_page(self):
+        bine = self.start()
+        self.draw("example", bine.url + "/")
+        self.draw("example-dark", bine.url + "/", "--blink-settings=preferredColorScheme=0")
+        self.draw("example-narrow", bine.url + "/", width=500)
+
+    def test_example_page_is_alive(self):
+        bine = self.start()
+        dom, complaints = browse(bine.url + "/", "--dump-dom")
+        self.assertEqual(complaints, [])
+        self.assertRegex(dom, r'id="request-line">GET /api/request HTTP/1\.1, from 127\.0\.0\.1:\d+<')
+        self.assertRegex(dom, r'id="median">[\d.]+<')
+        self.assertRegex(dom, r'id="stream-state">20 of 20 chunks')
+        self.assertRegex(dom, r'id="driver"[^>]*>\w+<')
+        self.assertIn(f'<b class="origin">{bine.url}</b>', dom)
+
+    def test_listing(self):
+        folder = self.temp / "folder"
+        folder.mkdir()
+        for name in ("Field notes", "photos", "src"):
+            (folder / name).mkdir()
+        for name, size in (("README", 2000), ("photo-2.jpg", 130_000), ("photo-10.jpg", 2_300_000), ("<script>alert(1)</script>".replace("/", "\u2215"), 5), ("data.json", 40)):
+            (folder / name).write_bytes(bytes(size))
+        bine = self.start(folder)
+        self.draw("listing", bine.url + "/", width=900, height=700)
+        self.draw("listing-dark", bine.url + "/?sort=size&order=desc", "--blink-settings=preferredColorScheme=0", width=900, height=700)
+
+
+if __name__ == "__main__":
+    if not CHROMIUM:
+        print("skipped: chromium is not installed (apt install chromium)")
+        sys.exit(77)
+    unittest.main()
