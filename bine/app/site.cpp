@@ -48,7 +48,8 @@ public:
 
     Response operator()(Request& request) const {
         const http::Validators validators{.etag = etag_};
-        if (std::optional<Response> unchanged = http::answer_if_unchanged(request, validators)) return std::move(*unchanged);
+        if (std::optional<Response> unchanged = http::answer_if_unchanged(request, validators))
+            return std::move(*unchanged);
         const uint64_t size = file_.content.size();
         const http::RangeChoice range = http::choose_range(request, size, validators);
         if (range.kind == http::RangeChoice::Kind::unsatisfiable) return http::range_not_satisfiable(size);
@@ -80,10 +81,12 @@ struct Facts {
 
 Response facts(Request& request, const Facts& facts) {
     Reactor& reactor = request.reactor();
-    const auto uptime = std::chrono::duration_cast<std::chrono::milliseconds>(reactor.now() - facts.first.value_or(reactor.now()));
-    return Response::json("{\"name\":\"bine\",\"version\":" + quote_json(version()) + ",\"driver\":" + quote_json(reactor.driver_name()) +
-                          ",\"reason\":" + quote_json(reactor.driver_reason()) + ",\"uptime_ms\":" + std::to_string(uptime.count()) +
-                          ",\"answers\":" + std::to_string(facts.answers) + "}\n");
+    const auto uptime =
+        std::chrono::duration_cast<std::chrono::milliseconds>(reactor.now() - facts.first.value_or(reactor.now()));
+    return Response::json(
+        "{\"name\":\"bine\",\"version\":" + quote_json(version()) + ",\"driver\":" + quote_json(reactor.driver_name()) +
+        ",\"reason\":" + quote_json(reactor.driver_reason()) + ",\"uptime_ms\":" + std::to_string(uptime.count()) +
+        ",\"answers\":" + std::to_string(facts.answers) + "}\n");
 }
 
 Response echo(Request& request) {
@@ -92,9 +95,10 @@ Response echo(Request& request) {
         if (!fields.empty()) fields += ',';
         fields += "[" + quote_json(header.name) + "," + quote_json(header.value) + "]";
     }
-    return Response::json("{\"method\":" + quote_json(request.method_name()) + ",\"target\":" + quote_json(request.target()) +
-                          ",\"minor_version\":" + std::to_string(request.minor_version()) +
-                          ",\"peer\":" + quote_json(request.peer_address().to_string()) + ",\"fields\":[" + fields + "]}\n");
+    return Response::json(
+        "{\"method\":" + quote_json(request.method_name()) + ",\"target\":" + quote_json(request.target()) +
+        ",\"minor_version\":" + std::to_string(request.minor_version()) +
+        ",\"peer\":" + quote_json(request.peer_address().to_string()) + ",\"fields\":[" + fields + "]}\n");
 }
 
 Deferred<> count(Request& request, ResponseWriter& out) {
@@ -113,7 +117,9 @@ http::Handler example_site() {
     const auto known = std::make_shared<Facts>();
     router.use([known](const Request& request, Response& response) {
         known->count(request.reactor().now());
-        response.set("X-Content-Type-Options", "nosniff").set("Referrer-Policy", "no-referrer").set("Cache-Control", "no-cache");
+        response.set("X-Content-Type-Options", "nosniff")
+            .set("Referrer-Policy", "no-referrer")
+            .set("Cache-Control", "no-cache");
     });
     for (const SiteFile& file : site_files()) {
         router.get("/" + std::string(file.name), Page(file));

@@ -15,7 +15,9 @@ struct Key {
 };
 
 struct HashKey {
-    std::size_t operator()(const Key& key) const noexcept { return std::hash<std::string_view>()(key.path) * 31 + key.encodings; }
+    std::size_t operator()(const Key& key) const noexcept {
+        return std::hash<std::string_view>()(key.path) * 31 + key.encodings;
+    }
 };
 
 struct Entry final : ListHook<> {
@@ -25,7 +27,9 @@ struct Entry final : ListHook<> {
     TimePoint checked{};
 
     Key key() const noexcept { return {path, encodings}; }
-    std::size_t cost() const noexcept { return sizeof *this + 2 * path.size() + file->content.view().size() + file->etag.size() + 128; }
+    std::size_t cost() const noexcept {
+        return sizeof *this + 2 * path.size() + file->content.view().size() + file->etag.size() + 128;
+    }
 };
 
 }  // namespace

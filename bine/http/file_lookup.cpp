@@ -47,7 +47,8 @@ FileAnswer failed(const Error& error) {
 int64_t nanoseconds(const timespec& time) noexcept { return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec; }
 
 FileVersion version_of(const struct stat& status) noexcept {
-    return {status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size), nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
+    return {status.st_dev, status.st_ino, static_cast<uint64_t>(status.st_size), nanoseconds(status.st_mtim),
+            nanoseconds(status.st_ctim)};
 }
 
 bool has_settled(const FileVersion& version, WallTime now) noexcept {
@@ -85,7 +86,7 @@ Result<std::string> read_front(int file, std::size_t most) {
 
 struct Opened {
     Descriptor descriptor;
-    struct stat status {};
+    struct stat status{};
 };
 
 Result<Opened> open_and_look(const FileRoot& root, std::string_view path) {
@@ -151,7 +152,8 @@ private:
         if (varies) {
             for (const Suffix& suffix : kSuffixes) {
                 if ((question_.encodings & suffix.bit) == 0) continue;
-                if (auto found = compressed(path, suffix, opened.status)) return serve(std::move(*found), type, suffix.encoding, true);
+                if (auto found = compressed(path, suffix, opened.status))
+                    return serve(std::move(*found), type, suffix.encoding, true);
             }
         }
         return serve(std::move(opened), type, {}, varies);

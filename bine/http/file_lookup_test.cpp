@@ -32,7 +32,8 @@ struct Scene {
         temp.write("root/plain/b.txt", "b");
         temp.write("secret", "SECRET");
         temp.link("root/out", "../secret");
-        for (const char* name : {"root/a.txt", "root/sub/index.html", "root/plain/b.txt"}) temp.set_modified(name, kYear2000);
+        for (const char* name : {"root/a.txt", "root/sub/index.html", "root/plain/b.txt"})
+            temp.set_modified(name, kYear2000);
         tree = Ref<FileTree>(new FileTree(temp.path("root")));
         tree->index = "index.html";
         tree->listing = true;
@@ -151,7 +152,8 @@ TEST_CASE("a compressed sibling takes the place of a file for whom it suits") {
     scene.temp.write("root/style.css", "body { color: black }");
     scene.temp.write("root/style.css.gz", "GZIP");
     scene.temp.write("root/style.css.br", "BROTLI");
-    for (const char* name : {"root/style.css", "root/style.css.gz", "root/style.css.br"}) scene.temp.set_modified(name, kYear2000);
+    for (const char* name : {"root/style.css", "root/style.css.gz", "root/style.css.br"})
+        scene.temp.set_modified(name, kYear2000);
     const auto content = [&](uint8_t encodings) {
         const FileAnswer answer = scene.ask("style.css", encodings);
         CHECK(answer.file->type == "text/css; charset=utf-8");
@@ -213,16 +215,19 @@ TEST_CASE("Accept-Encoding is read with its weights") {
 }
 
 TEST_CASE("only plain names may be looked for") {
-    for (const std::string_view path : {""sv, "a"sv, "a/"sv, "a/b.txt"sv, "..."sv, "a/..b"sv, ".well-known/acme-challenge/x"sv, "%2e%2e"sv, "a\\..\\b"sv}) {
+    for (const std::string_view path : {""sv, "a"sv, "a/"sv, "a/b.txt"sv, "..."sv, "a/..b"sv,
+                                        ".well-known/acme-challenge/x"sv, "%2e%2e"sv, "a\\..\\b"sv}) {
         CAPTURE(path);
         const bool begins_with_dot = path.starts_with("..") || path.find("/..") != std::string_view::npos;
         CHECK(is_servable_path(path, begins_with_dot));
     }
-    for (const std::string_view path : {"/"sv, "/a"sv, "a//b"sv, "a//"sv, ".."sv, "../a"sv, "a/../b"sv, "a/.."sv, "."sv, "./a"sv, "a/."sv, "a\0b"sv, "\0"sv}) {
+    for (const std::string_view path : {"/"sv, "/a"sv, "a//b"sv, "a//"sv, ".."sv, "../a"sv, "a/../b"sv, "a/.."sv, "."sv,
+                                        "./a"sv, "a/."sv, "a\0b"sv, "\0"sv}) {
         CAPTURE(path);
         CHECK_FALSE(is_servable_path(path, true));
     }
-    for (const std::string_view path : {".git/config"sv, "a/.env"sv, ".htaccess"sv, "a/.well-known/x"sv, ".well-known/.x"sv, ".well-knownx"sv}) {
+    for (const std::string_view path :
+         {".git/config"sv, "a/.env"sv, ".htaccess"sv, "a/.well-known/x"sv, ".well-known/.x"sv, ".well-knownx"sv}) {
         CAPTURE(path);
         CHECK_FALSE(is_servable_path(path, false));
         CHECK(is_servable_path(path, true));

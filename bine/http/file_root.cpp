@@ -123,11 +123,13 @@ FileRoot::FileRoot(const std::string& folder, Resolver resolver)
 }
 
 Result<Descriptor> FileRoot::open(std::string_view path) const {
-    if (path.find('\0') != std::string_view::npos) return fail(Error::from_errno(ENOENT, "open a file whose name has a zero byte"));
+    if (path.find('\0') != std::string_view::npos)
+        return fail(Error::from_errno(ENOENT, "open a file whose name has a zero byte"));
     if (path.starts_with('/')) return fail(Error::from_errno(EXDEV, "open a file by an absolute path"));
     if (path.size() >= PATH_MAX) return fail(Error::from_errno(ENAMETOOLONG, "open a file"));
     const std::string name(path.empty() ? "." : path);
-    const int fd = resolver_ == Resolver::walk ? Walk(folder_.get()).open(name) : open_beneath(folder_.get(), name.c_str());
+    const int fd =
+        resolver_ == Resolver::walk ? Walk(folder_.get()).open(name) : open_beneath(folder_.get(), name.c_str());
     if (fd < 0) return fail(Error::from_errno(errno, "open a file"));
     return Descriptor(fd);
 }

@@ -126,7 +126,8 @@ void append_human_size(std::string& out, uint64_t size) {
     std::size_t unit = 0;
     uint64_t tenths = size;
     if (size >= 1024) {
-        for (unit = 1; size >> (10 * unit) >= 1024; ++unit) {}
+        for (unit = 1; size >> (10 * unit) >= 1024; ++unit) {
+        }
         const uint64_t whole = size >> (10 * unit);
         const uint64_t rest = (size >> (10 * (unit - 1))) & 1023;
         tenths = whole * 10 + rest * 10 / 1024;
@@ -294,9 +295,10 @@ void sort_listing(std::vector<ListingEntry>& entries, ListingOrder order) {
 std::string listing_page(std::string_view path, const Listing& listing, ListingOrder order) {
     std::string out;
     out.reserve(8192 + listing.entries.size() * 240);
-    out += "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-           "<meta name=\"color-scheme\" content=\"light dark\">\n<title>/";
+    out +=
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<meta name=\"color-scheme\" content=\"light dark\">\n<title>/";
     append_text(out, path);
     out += "</title>\n<style>\n";
     out += kListingStyle;

@@ -39,7 +39,8 @@ bool has(std::string_view page, std::string_view part) { return page.find(part) 
 }  // namespace
 
 TEST_CASE("folders come first, and names as people count") {
-    const std::vector<ListingEntry> entries = {file("b10", 1, 30), file("B9", 3, 10), folder("z"), file("b2", 2, 20), folder("Y"), file("a", 9, 5)};
+    const std::vector<ListingEntry> entries = {file("b10", 1, 30), file("B9", 3, 10), folder("z"),
+                                               file("b2", 2, 20),  folder("Y"),       file("a", 9, 5)};
     CHECK(names_of(entries, {}) == "Y z a b2 B9 b10 ");
     CHECK(names_of(entries, {Key::name, true}) == "z Y b10 B9 b2 a ");
     CHECK(names_of(entries, {Key::size, false}) == "Y z b10 b2 B9 a ");
@@ -72,7 +73,8 @@ TEST_CASE("a name is text and one segment of a path, whatever is in it") {
     };
     static constexpr std::array kRows = {
         Row{"a b.txt", "./a%20b.txt", "a b.txt"},
-        Row{"<script>alert(1)</script>", "./%3Cscript%3Ealert%281%29%3C%2Fscript%3E", "&lt;script&gt;alert(1)&lt;/script&gt;"},
+        Row{"<script>alert(1)</script>", "./%3Cscript%3Ealert%281%29%3C%2Fscript%3E",
+            "&lt;script&gt;alert(1)&lt;/script&gt;"},
         Row{"\"onmouseover=\"alert(1)", "./%22onmouseover%3D%22alert%281%29", "&quot;onmouseover=&quot;alert(1)"},
         Row{"'><img src=x>", "./%27%3E%3Cimg%20src%3Dx%3E", "&#39;&gt;&lt;img src=x&gt;"},
         Row{"javascript:alert(1)", "./javascript%3Aalert%281%29", "javascript:alert(1)"},
@@ -91,19 +93,23 @@ TEST_CASE("a name is text and one segment of a path, whatever is in it") {
     for (const Row& row : kRows) {
         CAPTURE(row.name);
         const std::string page = page_of({file(std::string(row.name))});
-        const std::string link = "<a href=\"" + std::string(row.link) + "\"><bdi>" + std::string(row.text) + "</bdi></a>";
+        const std::string link =
+            "<a href=\"" + std::string(row.link) + "\"><bdi>" + std::string(row.text) + "</bdi></a>";
         CHECK(has(page, link));
         const std::string as_folder = page_of({folder(std::string(row.name))}, std::string(row.name) + "/");
-        CHECK(has(as_folder, "<a href=\"" + std::string(row.link) + "/\"><bdi>" + std::string(row.text) + "/</bdi></a>"));
+        CHECK(
+            has(as_folder, "<a href=\"" + std::string(row.link) + "/\"><bdi>" + std::string(row.text) + "/</bdi></a>"));
         CHECK_FALSE(has(as_folder, "<script"));
         CHECK_FALSE(has(as_folder, "<img"));
     }
 }
 
 TEST_CASE("the page shows sizes and dates for people, and exact dates for programs") {
-    const std::string page = page_of({file("a", 0, 0), file("b", 1023), file("c", 1024), file("d", 1536), file("e", 10 * 1024), file("f", 1024 * 1024 - 1),
-                                      file("g", 5'000'000'000), file("h", UINT64_MAX, 1'795'460'700)});
-    for (const std::string_view size : {">0 B<", ">1023 B<", ">1.0 KiB<", ">1.5 KiB<", ">10 KiB<", ">1023 KiB<", ">4.6 GiB<", ">15 EiB<"}) {
+    const std::string page =
+        page_of({file("a", 0, 0), file("b", 1023), file("c", 1024), file("d", 1536), file("e", 10 * 1024),
+                 file("f", 1024 * 1024 - 1), file("g", 5'000'000'000), file("h", UINT64_MAX, 1'795'460'700)});
+    for (const std::string_view size :
+         {">0 B<", ">1023 B<", ">1.0 KiB<", ">1.5 KiB<", ">10 KiB<", ">1023 KiB<", ">4.6 GiB<", ">15 EiB<"}) {
         CAPTURE(size);
         CHECK(has(page, size));
     }
@@ -118,8 +124,9 @@ TEST_CASE("each part of the path is a link, and the way up is relative") {
     CHECK_FALSE(has(top, "Parent folder"));
     CHECK(has(top, "This folder is empty."));
     const std::string deep = page_of({}, "a/b<c/");
-    CHECK(has(deep, "<a href=\"../../\"><bdi>Home</bdi></a></li><li><a href=\"../\"><bdi>a</bdi></a></li>"
-                    "<li><a href=\"./\" aria-current=\"page\"><bdi>b&lt;c</bdi></a></li>"));
+    CHECK(has(deep,
+              "<a href=\"../../\"><bdi>Home</bdi></a></li><li><a href=\"../\"><bdi>a</bdi></a></li>"
+              "<li><a href=\"./\" aria-current=\"page\"><bdi>b&lt;c</bdi></a></li>"));
     CHECK(has(deep, "<a href=\"../\">Parent folder</a>"));
     CHECK(has(deep, "<title>/a/b&lt;c/</title>"));
 }

@@ -190,7 +190,8 @@ std::string_view media_type_of(std::string_view file_name) noexcept {
     const std::string_view extension = file_name.substr(dot + 1);
     char lowered[longest_extension()];
     if (extension.empty() || extension.size() > sizeof lowered) return {};
-    std::ranges::transform(extension, lowered, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(extension, lowered,
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     const std::string_view key(lowered, extension.size());
     const auto found = std::ranges::lower_bound(kTypes, key, {}, &Known::extension);
     return found != kTypes.end() && found->extension == key ? found->type : std::string_view();
@@ -211,9 +212,9 @@ bool is_compressible(std::string_view media_type) noexcept {
     const std::string_view type = media_type.substr(0, media_type.find(';'));
     if (type.starts_with("text/") || type.ends_with("+xml") || type.ends_with("+json")) return true;
     static constexpr std::string_view kOthers[] = {
-        "application/json", "application/xml",   "application/wasm", "application/toml",         "application/yaml", "application/sql",
-        "font/ttf",         "font/otf",          "image/bmp",        "image/vnd.microsoft.icon", "application/rtf",
-        "application/jsonl"};
+        "application/json", "application/xml",          "application/wasm", "application/toml",
+        "application/yaml", "application/sql",          "font/ttf",         "font/otf",
+        "image/bmp",        "image/vnd.microsoft.icon", "application/rtf",  "application/jsonl"};
     return std::ranges::find(kOthers, type) != std::end(kOthers);
 }
 

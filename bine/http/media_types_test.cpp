@@ -82,9 +82,11 @@ TEST_CASE("what a name does not say, the content does: text is shown, all else i
 }
 
 TEST_CASE("a character cut by the end of what was looked at is still text") {
-    for (const std::string_view character : {"\xc3\xbc"sv, "\xe0\xa4\xb9"sv, "\xed\x9f\xbf"sv, "\xf0\x9f\x8c\xb1"sv, "\xf4\x8f\xbf\xbf"sv}) {
+    for (const std::string_view character :
+         {"\xc3\xbc"sv, "\xe0\xa4\xb9"sv, "\xed\x9f\xbf"sv, "\xf0\x9f\x8c\xb1"sv, "\xf4\x8f\xbf\xbf"sv}) {
         for (std::size_t cut = 1; cut <= character.size(); ++cut) {
-            const std::string text = std::string(kSniffedBytes - cut, 'a') + std::string(character) + std::string(100, '\0');
+            const std::string text =
+                std::string(kSniffedBytes - cut, 'a') + std::string(character) + std::string(100, '\0');
             CAPTURE(cut);
             CHECK(media_type_of_content(text) == "text/plain; charset=utf-8");
         }
@@ -94,7 +96,8 @@ TEST_CASE("a character cut by the end of what was looked at is still text") {
 }
 
 TEST_CASE("text compresses, pictures and archives do not") {
-    for (const std::string_view name : {"a.html", "a.css", "a.js", "a.json", "a.svg", "a.xml", "a.wasm", "a.geojson", "a.ttf", "a.txt"}) {
+    for (const std::string_view name :
+         {"a.html", "a.css", "a.js", "a.json", "a.svg", "a.xml", "a.wasm", "a.geojson", "a.ttf", "a.txt"}) {
         CAPTURE(name);
         CHECK(is_compressible(media_type_of(name)));
     }

@@ -79,7 +79,8 @@ public:
     }
 
 private:
-    Deferred<Response> look_and_answer(Request& request, std::string path, uint8_t encodings, Ref<const ServedFile> known) {
+    Deferred<Response> look_and_answer(Request& request, std::string path, uint8_t encodings,
+                                       Ref<const ServedFile> known) {
         FileQuestion question;
         question.path = path;
         question.encodings = encodings;
@@ -146,7 +147,8 @@ private:
 
     Response answer_failure(const Request& request, int error) {
         if (const int64_t held = failures_.allow(request.reactor().now()); held >= 0) {
-            log::error("http", "a file could not be read", {{"path", request.path()}, {"error", std::generic_category().message(error)}, {"held", held}});
+            log::error("http", "a file could not be read",
+                       {{"path", request.path()}, {"error", std::generic_category().message(error)}, {"held", held}});
         }
         return Response::error(error == EIO ? 500 : 503, "The file could not be read just now.");
     }

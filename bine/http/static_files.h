@@ -25,8 +25,8 @@ struct StaticFilesOptions {
     bool listing = false;                   // a page of links for a folder without one
     bool hidden = false;                    // also names that begin with '.'; "/.well-known/" is always served
     bool precompressed = true;
-    std::string_view cache_control = {};    // the Cache-Control of files; empty: none
-    std::size_t cache_bytes = 8 * 1024 * 1024;            // for small files, 0: none
+    std::string_view cache_control = {};                    // the Cache-Control of files; empty: none
+    std::size_t cache_bytes = 8 * 1024 * 1024;              // for small files, 0: none
     Duration cache_trust = std::chrono::milliseconds(100);  // how long one is sent before it is looked at again
 };
 
