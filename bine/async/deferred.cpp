@@ -2,12 +2,21 @@
 
 #include <atomic>
 #include <cassert>
+#include <string_view>
+#include <utility>
 
 #include "bine/base/log.h"
 
 namespace bine {
 
 namespace {
+
+// "serve" out of "bine::Deferred<void> app::serve(int)", and out of what gcc calls the inside of that coroutine.
+std::string_view short_name(const Place& place) noexcept {
+    std::string_view name = place.function_name();
+    name = name.substr(0, name.find('('));
+    return name.substr(name.find_last_of(" :") + 1);
+}
 
 uint16_t number_this_thread() noexcept {
     static std::atomic<uint16_t> last{0};
@@ -482,14 +491,14 @@ void Stage::describe_to(std::string& out, unsigned depth) const {
         out.append(std::size_t{depth} * 2, ' ');
         out += to_string(at->made_);
         out += ' ';
-        out += at->made_.function_name();
+        out += short_name(at->made_);
         if (at->waits_.line() != 0 && at->child_) out += ", waits at " + to_string(at->waits_);
         if (at->holds_ & kOnStack) out += ", runs";
         if (at->settled()) out += ", done";
         out += '\n';
-        for (const Branch* branch = at->branches_; branch; branch = branch->next_branch_) {
-            branch->describe_to(out, depth + 1);
-        }
+        const Branch* branch = at->branches_;
+        while (branch && branch->next_branch_) branch = branch->next_branch_;
+        for (; branch; branch = branch->previous_branch_) branch->describe_to(out, depth + 1);
     }
 }
 

@@ -40,6 +40,9 @@ namespace bine {
 
 template <class T>
 class Promise;
+template <class T>
+class Future;
+class Scheduler;
 
 // What or_end() gives: to be awaited at once.
 template <class T>
@@ -88,6 +91,9 @@ public:
     void detach(Place place = Place::current()) &&;
     template <class F>
     void detach(F on_error, Place place = Place::current()) &&;
+
+    // Shared by many, who hear of it in the next turn: include "bine/async/future.h".
+    Future<T> to_future(Scheduler& scheduler, Place place = Place::current()) &&;
 
     // Ends what is pending: whoever waits for it sees `cancelled`. Done when it returns, if called from plain code; by a
     // callback or a coroutine, when that one has suspended or returned. A result that is there already stays.

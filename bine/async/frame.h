@@ -96,6 +96,12 @@ public:
         return {stage_, stage_->await(*wrapped.deferred.release(), Stage::kValue, place)};
     }
 
+    // A Future, and whatever else gives a Deferred of one's own.
+    template <class U>
+    auto await_transform(const U& shared, Place place = Place::current()) {
+        return await_transform(shared.to_deferred(place), place);
+    }
+
 protected:
     static constexpr std::size_t kHeader =
         (sizeof(FrameStage<T>) + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) * alignof(std::max_align_t);

@@ -61,11 +61,16 @@ public:
     }
 
     Value& value() noexcept { return value_; }
+    // The value, in the hands of whoever asked for it.
+    Value&& take_value() noexcept {
+        mark_value_taken();
+        return std::move(value_);
+    }
 
     // Of a settled stage, that did not end cancelled.
     T take_or_throw() {
         if (outcome() != Outcome::value) rethrow();
-        if constexpr (!std::is_void_v<T>) return std::move(value_);
+        if constexpr (!std::is_void_v<T>) return take_value();
     }
 
     Result<T> take_result() {
@@ -73,14 +78,14 @@ public:
         if constexpr (std::is_void_v<T>) {
             return {};
         } else {
-            return std::move(value_);
+            return take_value();
         }
     }
 
     // Settles as `from`, which is settled, did.
     void take_over(ResultStage& from) {
         switch (from.outcome()) {
-            case Outcome::value: set(std::move(from.value_)); break;
+            case Outcome::value: set(from.take_value()); break;
             case Outcome::cancelled: set_cancelled(); break;
             default: take_failure(from);
         }
@@ -90,7 +95,7 @@ protected:
     ResultStage(uint8_t holds, uint8_t takes, std::size_t bytes, const Place& made) noexcept
         : Stage(holds, takes, bytes, made) {}
     ~ResultStage() override {}
-    void destroy_value() noexcept final { value_.~Value(); }
+    void destroy_value() noexcept override { value_.~Value(); }
 
 private:
     union {
@@ -267,7 +272,7 @@ private:
         if constexpr (std::is_void_v<T>) {
             this->settle_by_call();
         } else {
-            this->settle_by_call(std::move(child->value()));
+            this->settle_by_call(child->take_value());
         }
     }
 };

@@ -107,6 +107,8 @@ protected:
     // Destroys the body: the frame, the callback, the operation. Its children are gone already.
     virtual void unwind() noexcept = 0;
     virtual void destroy_value() noexcept {}
+    void mark_value_taken() noexcept { value_taken_ = true; }
+    bool value_taken() const noexcept { return value_taken_; }
 
     void keep_context() noexcept;
     void cancel_operation() noexcept;        // ends a source cancelled, and calls its canceller
@@ -155,6 +157,7 @@ private:
     bool doomed_ : 1 = false;     // on the stack, in a chain that has been ended: goes at its next await
     bool starting_ : 1 = false;   // on the stack of whoever called the coroutine
     bool outermost_ : 1 = false;  // and that was plain code
+    bool value_taken_ : 1 = false;
     bool bare_ : 1 = false;       // made without a frame behind it
 };
 
