@@ -49,7 +49,7 @@ public:
         return *at;
     }
 
-    Response answer(Request& request) { return plain_(request); }                    // only for Kind::plain
+    Response answer(Request& request) { return plain_(request); }                  // only for Kind::plain
     Deferred<Response> answer_later(Request& request) { return async_(request); }  // only for Kind::async
 
 private:

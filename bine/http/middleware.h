@@ -23,7 +23,8 @@ public:
 
 private:
     friend class Dispatch;
-    Next(Request& request, Handler& handler, uint8_t index) noexcept : request_(&request), handler_(&handler), index_(index) {}
+    Next(Request& request, Handler& handler, uint8_t index) noexcept
+        : request_(&request), handler_(&handler), index_(index) {}
 
     Request* request_;
     Handler* handler_;

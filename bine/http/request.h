@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,8 +35,8 @@ public:
 
     // As sent: "/a%20b/../c?x=1".
     std::string_view target() const noexcept { return head_->target; }
-    // Decoded, without "." and "..", always beginning with '/': "/c". Routers match segment by segment what `segments`
-    // gives; this is for showing and for files.
+    // Decoded, with "." and ".." resolved, beginning with '/': "/c". Empty when it holds an encoded '/' or NUL, which no file
+    // name does; parameters of a route may.
     std::string_view path() const noexcept { return path_; }
     // Still encoded: iterate with http1::Query.
     std::string_view query() const noexcept { return head_->query; }
@@ -47,7 +46,7 @@ public:
     std::string_view host() const noexcept { return head_->authority; }
     int minor_version() const noexcept { return head_->minor_version; }
 
-    std::span<const Header> headers() const noexcept { return head_->headers; }
+    const http1::HeaderList& headers() const noexcept { return head_->headers; }
     // The first value of that name, whatever its case; empty when there is none.
     std::string_view header(std::string_view name) const noexcept { return head_->headers.value(name); }
     bool has_header(std::string_view name) const noexcept { return head_->headers.find(name) != nullptr; }
@@ -67,7 +66,7 @@ public:
     void limit_body(uint64_t bytes) noexcept;
     bool has_body() const noexcept { return head_->has_body(); }
     // When the body has been read to its end.
-    std::span<const Header> trailers() const noexcept { return trailers_; }
+    http1::HeaderList trailers() const noexcept { return trailers_; }
 
     Address peer_address() const;
     Reactor& reactor() const noexcept;
@@ -85,18 +84,22 @@ private:
     static constexpr std::size_t kMaxParams = 8;
     static constexpr std::size_t kMaxMiddleware = 8;
 
-    const http1::RequestHead* head_ = nullptr;
+    explicit Request(const http1::RequestHead& head) noexcept : head_(&head) {}
+
+    const http1::RequestHead* head_;
     std::string_view path_;
+    std::string_view routed_;  // the path with dots resolved, still encoded: what routers match
+    std::size_t routed_from_ = 0;
     std::string_view content_;
-    std::span<const Header> trailers_;
+    http1::HeaderList trailers_;
     std::array<Param, kMaxParams> params_;
     std::array<Middleware*, kMaxMiddleware> middleware_;
     uint8_t param_count_ = 0;
     uint8_t middleware_count_ = 0;
-    const void* route_ = nullptr;
+    const void* node_ = nullptr;  // of the router that matched the path
     ServerConnection* connection_ = nullptr;
     Exchange* exchange_ = nullptr;
-    std::string decoded_;
+    std::string text_;  // what views of path and parameters refer to when they were encoded
 };
 
 }  // namespace bine::http

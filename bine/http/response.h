@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "bine/async/deferred.h"
@@ -19,6 +18,7 @@
 
 namespace bine::http {
 
+class Exchange;
 class ResponseWriter;
 
 class Response {
@@ -42,39 +42,70 @@ public:
     static Response upgrade(std::string_view protocol, std::unique_ptr<Protocol> next);
 
     int status() const noexcept { return status_; }
-    Response& status(int status) & noexcept { status_ = status; return *this; }
-    Response&& status(int status) && noexcept { status_ = status; return std::move(*this); }
+    Response& status(int status) & noexcept {
+        status_ = status;
+        return *this;
+    }
+    Response&& status(int status) && noexcept {
+        status_ = status;
+        return std::move(*this);
+    }
 
-    // The framing fields (Content-Length, Transfer-Encoding, Connection, Date) are the server's: setting them throws, but for
-    // Content-Length of a stream, whose length is then checked.
-    Response& set(std::string_view name, std::string_view value) &;
+    // Errors: throw what Fields throws.
+    Response& set(std::string_view name, std::string_view value) & {
+        fields_.set(name, value);
+        return *this;
+    }
     Response&& set(std::string_view name, std::string_view value) && { return std::move(set(name, value)); }
-    Response& add(std::string_view name, std::string_view value) &;
+    Response& add(std::string_view name, std::string_view value) & {
+        fields_.add(name, value);
+        return *this;
+    }
     Response&& add(std::string_view name, std::string_view value) && { return std::move(add(name, value)); }
     Fields& fields() noexcept { return fields_; }
     const Fields& fields() const noexcept { return fields_; }
 
     // The body. A file range goes out with sendfile where there is one.
-    Response& body(Output&& body) & { body_ = std::move(body); return *this; }
-    Response&& body(Output&& body) && { body_ = std::move(body); return std::move(*this); }
+    Response& body(Output&& body) & {
+        body_ = std::move(body);
+        return *this;
+    }
+    Response&& body(Output&& body) && {
+        body_ = std::move(body);
+        return std::move(*this);
+    }
     Output& body() noexcept { return body_; }
     const Output& body() const noexcept { return body_; }
 
-    // What a stream will be long; without it, it is sent in chunks.
-    Response& length(uint64_t bytes) & noexcept { length_ = bytes; return *this; }
-    Response&& length(uint64_t bytes) && noexcept { length_ = bytes; return std::move(*this); }
+    // How long a stream will be; without it, it is sent in chunks. Of an answer to HEAD: how long the body would be.
+    Response& length(uint64_t bytes) & noexcept {
+        length_ = bytes;
+        return *this;
+    }
+    Response&& length(uint64_t bytes) && noexcept {
+        length_ = bytes;
+        return std::move(*this);
+    }
 
     // Closes the connection behind this answer.
-    Response& close_after() & noexcept { close_ = true; return *this; }
-    Response&& close_after() && noexcept { close_ = true; return std::move(*this); }
+    Response& close_after() & noexcept {
+        close_ = true;
+        return *this;
+    }
+    Response&& close_after() && noexcept {
+        close_ = true;
+        return std::move(*this);
+    }
 
+    // Whether the connection goes to another protocol.
+    bool is_upgrade() const noexcept { return next_ != nullptr; }
     bool is_stream() const noexcept { return static_cast<bool>(producer_); }
     bool is_error_page() const noexcept { return error_page_; }
 
 private:
     friend class Exchange;
     friend class ServerConnection;
-    friend class ResponseHeadWriter;
+    friend class ResponseSender;
 
     int status_ = 200;
     bool close_ = false;
@@ -102,8 +133,8 @@ public:
 
 private:
     friend class Exchange;
-    explicit ResponseWriter(class Exchange& exchange) noexcept : exchange_(&exchange) {}
-    class Exchange* exchange_;
+    explicit ResponseWriter(Exchange& exchange) noexcept : exchange_(exchange) {}
+    Exchange& exchange_;
 };
 
 }  // namespace bine::http

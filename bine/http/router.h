@@ -41,13 +41,10 @@ public:
     // Every method.
     Router& any(std::string_view pattern, Handler handler) { return add({}, pattern, std::move(handler)); }
 
-    // Everything below `prefix`, any method. `handler` sees the whole path; param("") is what is behind the prefix, with
-    // its leading '/'.
+    // `prefix` and everything below it, any method. A plain handler or coroutine finds what is behind the prefix in param(""),
+    // with its leading '/'. The patterns of another router begin behind it; what that one does not know is its own 404,
+    // and its middleware is for its routes only.
     Router& mount(std::string_view prefix, Handler handler);
-    // The same with the routes of another router, whose patterns are taken to begin behind `prefix`; what it does not know
-    // is its own 404, and its middleware applies to its routes only.
-    Router& mount(std::string_view prefix, Router router);
-
     // For everything that this router answers, its 404s too; in the order of the calls, outermost first.
     Router& use(Middleware middleware);
     // In place of the 404 page.
@@ -59,7 +56,6 @@ public:
 
 private:
     struct Node;
-    struct Match;
     struct Table;
 
     std::unique_ptr<Table> table_;

@@ -25,17 +25,17 @@
 namespace bine::http {
 
 struct ServerOptions {
-    http1::Limits limits;                           // bytes and counts; 414, 431, 413
-    Duration head_time = std::chrono::seconds(10);  // from the first byte of a request to the end of its head; 408
-    Duration idle_time = std::chrono::seconds(60);  // without a request, and for the first byte of the first one
-    uint32_t body_rate = 1024;                      // bytes a second that a body must come with, 0: any; 408
-    Duration body_grace = std::chrono::seconds(5);  // before that counts
-    Duration write_time = std::chrono::seconds(30); // without any byte leaving, while some are queued: aborted
-    uint32_t waiting_input = 65536;                 // bytes that may wait unread behind a request in progress
-    uint32_t discarded_body = 65536;                // of a body that nobody read, to keep the connection
-    uint32_t requests = 0;                          // on one connection, 0: any number
-    bool access_log = false;                        // a structured line for each answer, area "access"
-    std::string_view name = "bine";                 // the Server field; empty: none. Must outlive the server
+    http1::Limits limits;                            // bytes and counts; 414, 431, 413
+    Duration head_time = std::chrono::seconds(10);   // from the first byte of a request to the end of its head; 408
+    Duration idle_time = std::chrono::seconds(60);   // without a request, and for the first byte of the first one
+    uint32_t body_rate = 1024;                       // bytes a second that a body must come with, 0: any; 408
+    Duration body_grace = std::chrono::seconds(5);   // before that counts
+    Duration write_time = std::chrono::seconds(30);  // without any byte leaving, while some are queued: aborted
+    uint32_t waiting_input = 65536;                  // bytes that may wait unread behind a request in progress
+    uint32_t discarded_body = 65536;                 // of a body that nobody read, to keep the connection
+    uint32_t requests = 0;                           // on one connection, 0: any number
+    bool access_log = false;                         // a structured line for each answer, area "access"
+    std::string_view name = "bine";                  // the Server field; empty: none. Must outlive the server
 };
 
 class Server {

@@ -94,25 +94,46 @@ bool is_plain_path(std::string_view path) noexcept {
     return true;
 }
 
-std::optional<std::string> decode_path(std::string_view path) {
-    if (!path.starts_with('/')) return std::nullopt;
-    std::string decoded;
-    decoded.reserve(path.size() + 1);
-    for (std::size_t i = 0; i < path.size(); ++i) {
-        char c = path[i];
-        if (c == '%') {
-            const int byte = decoded_byte(path, i);
-            if (byte <= 0 || byte == '/') return std::nullopt;
-            c = static_cast<char>(byte);
-            i += 2;
-        } else if (c == '/' && !decoded.empty()) {
-            resolve_last_segment(decoded, false);
-        }
-        decoded += c;
+namespace {
+
+enum class Decoding { all, unreserved };
+
+// What stands at path[at], which moves behind it, goes to the end of `result`; false when it cannot be.
+bool take_path_byte(std::string_view path, std::size_t& at, Decoding decoding, std::string& result) {
+    if (path[at] != '%') {
+        result += path[at++];
+        return true;
     }
-    resolve_last_segment(decoded, true);
-    return decoded;
+    const int byte = decoded_byte(path, at);
+    if (byte < 0) return false;
+    const char c = static_cast<char>(byte);
+    if (decoding == Decoding::all && (c == 0 || c == '/')) return false;
+    if (decoding == Decoding::all || is_unreserved(c)) {
+        result += c;
+    } else {
+        result += path.substr(at, 3);
+    }
+    at += 3;
+    return true;
 }
+
+std::optional<std::string> resolve(std::string_view path, Decoding decoding) {
+    if (!path.starts_with('/')) return std::nullopt;
+    std::string result;
+    result.reserve(path.size() + 1);
+    for (std::size_t at = 0; at < path.size();) {
+        if (path[at] == '/' && !result.empty()) resolve_last_segment(result, false);
+        if (!take_path_byte(path, at, decoding, result)) return std::nullopt;
+    }
+    resolve_last_segment(result, true);
+    return result;
+}
+
+}  // namespace
+
+std::optional<std::string> decode_path(std::string_view path) { return resolve(path, Decoding::all); }
+
+std::optional<std::string> normalize_path(std::string_view path) { return resolve(path, Decoding::unreserved); }
 
 std::optional<Query::Item> Query::next() noexcept {
     while (!rest_.empty()) {

@@ -22,6 +22,10 @@ bool is_plain_path(std::string_view path) noexcept;
 // root stays at the root. Nothing for a bad '%', for a NUL byte, and for an encoded '/', which would become a separator.
 std::optional<std::string> decode_path(std::string_view path);
 
+// The same, still encoded but for letters, digits and "-._~"; nothing for a bad '%' only. Segments can be told apart in it
+// that hold an encoded '/'.
+std::optional<std::string> normalize_path(std::string_view path);
+
 // "a=1&b=2&c": the parameters in their order, still encoded.
 //     for (Query query(request.query()); auto item = query.next();) ... Query::decode(item->value)
 class Query {

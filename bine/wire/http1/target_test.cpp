@@ -43,6 +43,13 @@ TEST_CASE("a path is decoded and its dots are resolved") {
     CHECK(decode_path("/a//../b") == "/a/b");
 }
 
+TEST_CASE("a normalized path keeps what is encoded for a reason") {
+    CHECK(normalize_path("/%61%2Fb/%2e%2e/c%20d/%C3%A4") == "/c%20d/%C3%A4");
+    CHECK(normalize_path("/a%2fb") == "/a%2fb");
+    CHECK(normalize_path("/a%00") == "/a%00");
+    CHECK_FALSE(normalize_path("/a%0").has_value());
+}
+
 TEST_CASE("a path that cannot be is refused") {
     for (const std::string_view path : {"", "a", "*", "./a", "/%", "/%4", "/%gg", "/%00", "/a%2fb", "/%2F..", "%2f"}) {
         CAPTURE(path);

@@ -1,0 +1,28 @@
+// How a request finds its handler and runs through the middleware. Inner part of the server.
+#pragma once
+
+#include "bine/http/handler.h"
+#include "bine/http/middleware.h"
+
+namespace bine::http {
+
+class Dispatch {
+public:
+    // Notes path, parameters and middleware in `request`. A path that cannot be decoded is answered by 400.
+    static Handler& select(Handler& root, Request& request);
+
+    // Whether run() will do: nothing of it waits, and there is no body to be collected first.
+    static bool runs_at_once(const Request& request, const Handler& handler) noexcept;
+    // Throws what the handler throws.
+    static Response run(Request& request, Handler& handler);
+    // From the middleware of that index inwards. Never throws. `request` and `handler` must outlive the answer.
+    static Deferred<Response> run_later(Request& request, Handler& handler, uint8_t index = 0);
+
+private:
+    static Response run_from(Request& request, Handler& handler, uint8_t index);
+    static Deferred<Response> start_from(Request& request, Handler& handler, uint8_t index);
+    static Deferred<Response> collect_and_run(Request& request, Handler& handler);
+    static bool prepare_path(Request& request);
+};
+
+}  // namespace bine::http

@@ -1,0 +1,513 @@
+#include "bine/http/server_connection.h"
+
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+
+#include "bine/base/text.h"
+#include "bine/http/dispatch.h"
+#include "bine/http/error_page.h"
+#include "bine/net/transport.h"
+#include "bine/reactor/reactor.h"
+
+namespace bine::http {
+
+using wire::Step;
+
+namespace {
+
+constexpr uint64_t kFlushAt = 32768;      // of answers gathered in one run
+constexpr uint64_t kWorthCopying = 2048;  // bodies up to here join their head, so that an answer is one piece
+
+class Running {
+public:
+    explicit Running(bool& flag) noexcept : flag_(flag) { flag_ = true; }
+    ~Running() { flag_ = false; }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+private:
+    bool& flag_;
+};
+
+}  // namespace
+
+ServerConnection::ServerConnection(Server::State& server) : server_(&server), parser_(server.options.limits) {
+    server.connections.push_back(*this);
+    ++server.connection_count;
+}
+
+ServerConnection::~ServerConnection() {
+    retire_exchange();
+    if (server_) --server_->connection_count;
+}
+
+Reactor& ServerConnection::reactor() noexcept { return transport_->reactor(); }
+const ServerOptions& ServerConnection::options() const noexcept { return server_->options; }
+
+void ServerConnection::connection_made(Transport& transport) {
+    transport_ = &transport;
+    settle();
+}
+
+void ServerConnection::data_received(std::string_view bytes) {
+    if (closing_ || gone_) return;
+    if (running_ || !buffer_.empty()) {
+        buffer_.append(bytes);
+        if (!running_) run_buffer();
+        return;
+    }
+    const std::string_view rest = run(bytes);
+    if (gone_) return;
+    if (!rest.empty()) {
+        InputBuffer kept;
+        kept.append(rest);
+        kept.append(buffer_.view());
+        buffer_.swap(kept);
+    }
+    settle();
+}
+
+// What comes meanwhile, in a nested turn, goes behind what is left.
+void ServerConnection::run_buffer() {
+    InputBuffer taken;
+    taken.swap(buffer_);
+    const std::string_view rest = run(taken.view());
+    if (gone_) return;
+    taken.keep_last(rest.size());
+    taken.append(buffer_.view());
+    buffer_.swap(taken);
+    settle();
+}
+
+std::string_view ServerConnection::run(std::string_view input) {
+    Output output;
+    {
+        const Running running(running_);
+        input = take_events(input, output);
+    }
+    if (gone_) return {};
+    flush(output);
+    if (closing_) return {};
+    return input;
+}
+
+bool ServerConnection::may_parse() const noexcept {
+    if (closing_ || gone_) return false;
+    return exchange_ ? exchange_->wants_body() : !transport_->writing_is_paused();
+}
+
+std::string_view ServerConnection::take_events(std::string_view input, Output& output) {
+    http1::RequestEvent event;
+    while (may_parse()) {
+        const char* const start = input.data();
+        const Step step = parser_.next(input, event);
+        if (step == Step::need_more) return input;
+        if (step == Step::error) {
+            parse_failed(output);
+            if (!exchange_) return {};
+        } else if (event.kind == http1::RequestEvent::Kind::head) {
+            const std::string_view bytes(start, static_cast<std::size_t>(input.data() - start));
+            head_received(event, bytes, input, output);
+        } else {
+            body_received(event);
+        }
+        if (exchange_done_) finish_exchange(input);
+        if (output.size() > kFlushAt) flush(output);
+    }
+    return input;
+}
+
+void ServerConnection::head_received(http1::RequestEvent& event, std::string_view bytes, std::string_view& input,
+                                     Output& output) {
+    ++requests_;
+    waiting_ = Waiting::nothing;
+    const bool has_body = event.head.has_body();
+    std::optional<Response> response;
+    if (!has_body) {
+        Request request(event.head);
+        request.connection_ = this;
+        response = try_at_once(request);
+        if (response && !response->is_stream() && !response->is_upgrade()) {
+            answer_at_once(request, *response, output);
+            if (!closing_) parser_.next(input, event);
+            return;
+        }
+    }
+    Exchange& exchange = make_exchange(event.head, bytes, output);
+    if (!has_body) {
+        parser_.next(input, event);
+        exchange.body_ended({});
+    }
+    if (response) {
+        exchange.start(std::move(*response));
+    } else {
+        exchange.start(server_->handler);
+    }
+}
+
+// Nothing when the answer needs an Exchange.
+std::optional<Response> ServerConnection::try_at_once(Request& request) {
+    try {
+        Handler& handler = Dispatch::select(server_->handler, request);
+        if (!Dispatch::runs_at_once(request, handler)) return std::nullopt;
+        return Dispatch::run(request, handler);
+    } catch (...) {
+        return failure_answer(request, Error::from_current_exception());
+    }
+}
+
+Response ServerConnection::failure_answer(const Request& request, const Error& error) {
+    log::error("http", "a handler failed",
+               {{"method", request.method_name()},
+                {"target", escape(request.target())},
+                {"error", error.text()},
+                {"place", to_string(error.place())}});
+    return Response::error(500);
+}
+
+void ServerConnection::answer_at_once(const Request& request, Response& response, Output& output) {
+    http1::ResponseEncoder encoder(request.head());
+    if (Result<> sent = encode(encoder, request, response, output); !sent) {
+        response = failure_answer(request, sent.error());
+        (void)encode(encoder, request, response, output);
+    }
+    note_answer(request, response.status(), encoder.body_bytes(), reactor().now());
+    if (encoder.keep_alive()) return;
+    flush(output);
+    close();
+}
+
+Exchange& ServerConnection::make_exchange(const http1::RequestHead& head, std::string_view bytes, Output& output) {
+    flush(output);
+    exchange_ = new Exchange(*this, head, bytes);
+    return *exchange_;
+}
+
+namespace {
+
+void render_error_page(const Request& request, Response& response) {
+    const bool html = wants_html(request.header("Accept"));
+    const std::string explanation = response.body().to_string();
+    response.fields().set("Content-Type", html ? "text/html; charset=utf-8" : "text/plain; charset=utf-8");
+    Output page;
+    page.append_owned(html ? html_error_page(response.status(), explanation)
+                           : text_error_page(response.status(), explanation));
+    response.body(std::move(page));
+}
+
+std::optional<uint64_t> length_of(const Request& request, const Response& response, std::optional<uint64_t> told) {
+    if (response.is_stream() || response.status() == 304) return told;
+    if (told && request.is_head() && response.body().empty()) return told;
+    return response.body().size();
+}
+
+Result<> append_body(http1::ResponseEncoder& encoder, Output&& body, Output& output) {
+    std::array<iovec, 4> parts;
+    std::size_t count = body.size() <= kWorthCopying ? body.gather(parts) : 0;
+    uint64_t size = 0;
+    for (std::size_t i = 0; i < count; ++i) size += parts[i].iov_len;
+    if (size != body.size()) return encoder.body(std::move(body), output);
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string_view part(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+        if (Result<> sent = encoder.body(part, output); !sent) return sent;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<> ServerConnection::encode(http1::ResponseEncoder& encoder, const Request& request, Response& response,
+                                  Output& output) {
+    if (response.is_error_page()) render_error_page(request, response);
+    const bool last = options().requests != 0 && requests_ >= options().requests;
+    const http1::ResponseHead head{
+        .status = response.status(),
+        .length = length_of(request, response, response.length_),
+        .close = response.close_ || close_behind_ || last || server_->draining,
+        .lines = response.fields().lines(),
+        .common_lines = server_->common_lines(response.fields(), reactor()),
+    };
+    if (Result<> sent = encoder.head(head, output); !sent || response.is_stream()) return sent;
+    if (Result<> sent = append_body(encoder, std::move(response.body()), output); !sent) return sent;
+    return encoder.end({}, output);
+}
+
+void ServerConnection::body_received(const http1::RequestEvent& event) {
+    const bool end = event.kind == http1::RequestEvent::Kind::end;
+    if (exchange_ && end) {
+        exchange_->body_ended(event.trailers);
+    } else if (exchange_) {
+        exchange_->body_received(event.body);
+    } else if (end) {
+        discarding_ = false;
+    } else {
+        discard(event.body.size());
+    }
+}
+
+// Nobody reads it any more; a little is let by, so that the connection can go on.
+void ServerConnection::discard(std::size_t bytes) {
+    discarded_ += static_cast<uint32_t>(std::min<std::size_t>(bytes, options().discarded_body + 1));
+    if (discarded_ > options().discarded_body) close();
+}
+
+void ServerConnection::parse_failed(Output& output) {
+    if (exchange_) {
+        exchange_->body_failed(parser_.error(), parser_.status());
+    } else if (discarding_) {
+        close();
+    } else {
+        refuse(parser_.status(), parser_.error().text(), output);
+    }
+}
+
+void ServerConnection::refuse(int status, std::string_view why, Output& output) {
+    if (const int64_t held = server_->refused_log.allow(reactor().now()); held >= 0) {
+        log::info(
+            "http", "refused a request",
+            {{"peer", transport_->peer_address().to_string()}, {"status", status}, {"why", why}, {"not_logged", held}});
+    }
+    http1::RequestHead nothing;
+    nothing.keep_alive = false;
+    Request request(nothing);
+    request.connection_ = this;
+    Response response = Response::error(status);
+    http1::ResponseEncoder encoder(nothing);
+    (void)encode(encoder, request, response, output);
+    note_answer(request, status, encoder.body_bytes(), reactor().now());
+    flush(output);
+    close();
+}
+
+void ServerConnection::want_body() {
+    if (!running_) run_buffer();
+}
+
+// The transport tells of room only when it has told of the lack of it; in between, the next turn looks.
+void ServerConnection::want_output() {
+    reactor().call_soon(*this);
+    if (!running_) settle();
+}
+
+void ServerConnection::exchange_done() {
+    exchange_done_ = true;
+    if (!running_) reactor().call_soon(*this);
+}
+
+void ServerConnection::fail_exchange(const Error& error) {
+    log::error("http", "an answer broke off",
+               {{"method", exchange_->request().method_name()},
+                {"target", escape(exchange_->request().target())},
+                {"error", error.text()},
+                {"place", to_string(error.place())}});
+    closing_ = true;
+    transport_->abort(error);
+}
+
+void ServerConnection::finish_exchange(std::string_view leftover) {
+    exchange_done_ = false;
+    if (exchange_->response().is_upgrade()) return upgrade(leftover);
+    const bool keep_alive = exchange_->encoder().keep_alive();
+    discarding_ = !exchange_->body_complete();
+    discarded_ = 0;
+    note_answer(exchange_->request(), exchange_->response().status(), exchange_->encoder().body_bytes(),
+                exchange_->started());
+    retire_exchange();
+    if (!keep_alive) close();
+}
+
+// Its memory lives to the end of the turn: a frame that is on the stack may look at it once more.
+void ServerConnection::retire_exchange() noexcept {
+    if (!exchange_) return;
+    Exchange* exchange = std::exchange(exchange_, nullptr);
+    exchange->cancel();
+    transport_->reactor().dispose(std::unique_ptr<Disposable>(exchange));
+}
+
+void ServerConnection::note_answer(const Request& request, int status, uint64_t bytes, TimePoint started) {
+    ++server_->answered;
+    if (!options().access_log || !log::enabled(log::Level::info)) return;
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(reactor().now() - started);
+    log::info("access", "answered",
+              {{"peer", transport_->peer_address().to_string()},
+               {"method", request.method_name()},
+               {"target", request.target()},
+               {"status", status},
+               {"bytes", bytes},
+               {"microseconds", took.count()},
+               {"referrer", request.header("Referer")},
+               {"agent", request.header("User-Agent")}});
+}
+
+void ServerConnection::upgrade(std::string_view leftover) {
+    gone_ = true;
+    reactor().timers().cancel(*this);
+    static_cast<Call&>(*this).unlink();
+    static_cast<ListHook<ServerConnection>&>(*this).unlink();
+    note_answer(exchange_->request(), 101, 0, exchange_->started());
+    std::unique_ptr<Protocol> next = std::move(exchange_->head().next_);
+    retire_exchange();
+    if (paused_) transport_->resume_reading();
+    transport_->replace_protocol(std::move(next), leftover);
+}
+
+void ServerConnection::send(Output&& output) {
+    written_ += output.size();
+    transport_->write(std::move(output));
+}
+
+void ServerConnection::flush(Output& output) {
+    if (!output.empty()) send(std::move(output));
+}
+
+void ServerConnection::close() {
+    closing_ = true;
+    buffer_.keep_last(0);
+    transport_->close();
+    update_waiting();
+}
+
+bool ServerConnection::end_received() {
+    ended_ = true;
+    if (closing_) return true;
+    if (exchange_ && !exchange_->body_complete()) {
+        exchange_->body_failed(Error(Errc::end_of_stream, "the connection ended inside the body of a request"), 400);
+    }
+    if (exchange_done_ && !running_) return true;  // call() goes on
+    return exchange_ != nullptr || running_ || (transport_->writing_is_paused() && !buffer_.empty());
+}
+
+void ServerConnection::writing_resumed() {
+    if (closing_ || gone_) return;
+    if (exchange_ && exchange_->wants_output()) {
+        exchange_->output_resumed();
+        if (!gone_ && !running_) settle();
+    } else if (!exchange_ && !running_) {
+        run_buffer();
+    }
+}
+
+void ServerConnection::call() {
+    if (closing_ || gone_) return;
+    if (exchange_done_) {
+        finish_exchange(buffer_.view());
+        if (!closing_ && !gone_) run_buffer();
+    } else if (!transport_->writing_is_paused()) {
+        writing_resumed();
+    }
+}
+
+void ServerConnection::connection_lost(const CloseReason&) {
+    closing_ = true;
+    reactor().timers().cancel(*this);
+    static_cast<Call&>(*this).unlink();
+    static_cast<ListHook<ServerConnection>&>(*this).unlink();
+    retire_exchange();
+}
+
+void ServerConnection::drain() {
+    if (closing_ || gone_ || exchange_ || running_) return;
+    if (buffer_.empty() || discarding_) close();
+}
+
+void ServerConnection::lose_server() {
+    static_cast<ListHook<ServerConnection>&>(*this).unlink();
+    retire_exchange();
+    reactor().timers().cancel(*this);
+    static_cast<Call&>(*this).unlink();
+    closing_ = true;
+    server_ = nullptr;
+    transport_->abort(Error(Errc::closed, "the server has been destroyed"));
+}
+
+// Where things stand after a run: whether to read on, and for how long to wait for what.
+void ServerConnection::settle() {
+    if (gone_) return;
+    if (!closing_ && ended_ && !exchange_ && !(transport_->writing_is_paused() && !buffer_.empty())) close();
+    update_reading();
+    update_waiting();
+}
+
+void ServerConnection::update_reading() {
+    if (closing_) return;
+    const bool full = buffer_.size() >= options().waiting_input;
+    if (full == paused_) return;
+    paused_ = full;
+    if (full) {
+        transport_->pause_reading();
+    } else {
+        transport_->resume_reading();
+    }
+}
+
+void ServerConnection::update_waiting() {
+    const TimePoint now = reactor().now();
+    if (closing_) return wait_for(Waiting::output, now + options().write_time);
+    if (exchange_ && exchange_->wants_body()) return wait_for(Waiting::body, exchange_->body_deadline());
+    const bool blocked = exchange_ ? exchange_->wants_output() : transport_->writing_is_paused() && !buffer_.empty();
+    if (blocked) return wait_for(Waiting::output, now + options().write_time);
+    if (exchange_) {
+        waiting_ = Waiting::nothing;
+    } else if (discarding_) {
+        if (waiting_ != Waiting::body) wait_for(Waiting::body, now + 4 * options().body_grace);
+    } else if (buffer_.empty() && parser_.between_requests()) {
+        wait_for(Waiting::request, now + options().idle_time);
+    } else if (waiting_ != Waiting::head) {
+        wait_for(Waiting::head, now + options().head_time);
+    }
+}
+
+// An armed timer is only moved when it would come too late: most of the time, nothing is to be done.
+void ServerConnection::wait_for(Waiting waiting, TimePoint due) {
+    waiting_ = waiting;
+    due_ = due;
+    if (!armed() || due < deadline()) reactor().timers().arm(*this, due);
+}
+
+void ServerConnection::expired() {
+    const TimePoint now = reactor().now();
+    if (waiting_ == Waiting::nothing) return;
+    if (now < due_) {
+        reactor().timers().arm(*this, due_);
+    } else {
+        out_of_time(now);
+    }
+}
+
+void ServerConnection::out_of_time(TimePoint now) {
+    Output output;
+    switch (waiting_) {
+        case Waiting::head: return refuse(408, "the head of the request took too long", output);
+        case Waiting::body: return body_out_of_time();
+        case Waiting::nothing: return;
+        case Waiting::request:
+        case Waiting::output: break;
+    }
+    if (output_is_stalled(now)) {
+        closing_ = true;
+        return transport_->abort(Error(Errc::timed_out, "the other side does not take what it asked for"));
+    }
+    if (waiting_ == Waiting::request && transport_->queued() == 0) return close();
+    wait_for(waiting_, now + options().write_time);
+}
+
+void ServerConnection::body_out_of_time() {
+    if (!exchange_) return close();
+    exchange_->body_failed(Error(Errc::timed_out, "the body of the request comes too slowly"), 408);
+    if (!gone_) settle();
+}
+
+bool ServerConnection::output_is_stalled(TimePoint now) {
+    const uint64_t queued = transport_->queued();
+    const uint64_t left = written_ - std::min(written_, queued);
+    if (left != left_ || queued == 0) {
+        left_ = left;
+        stalled_since_ = now;
+        return false;
+    }
+    return now - stalled_since_ >= options().write_time;
+}
+
+}  // namespace bine::http
