@@ -5,6 +5,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <optional>
+#include <thread>
+
 #include "bine/async/manual_clock.h"
 #include "bine/reactor/shutdown.h"
 #include "bine/reactor/signal.h"
@@ -94,7 +98,7 @@ TEST_CASE("a process that is dropped is killed and leaves no zombie") {
     Reactor reactor;
     pid_t pid = 0;
     {
-        auto process = Process::spawn(reactor, command("sleep 1000"));
+        auto process = Process::spawn(reactor, command("exec sleep 1000"));
         REQUIRE(process.has_value());
         pid = process->pid();
     }
@@ -169,11 +173,11 @@ TEST_CASE("when the last watch of a signal goes, what was before is back") {
         SignalWatch watch(reactor, SIGUSR2, [] {});
         struct sigaction during {};
         ::sigaction(SIGUSR2, nullptr, &during);
-        CHECK(during.sa_handler != before.sa_handler);
+        CHECK((during.sa_handler != before.sa_handler));
     }
     struct sigaction after {};
     ::sigaction(SIGUSR2, nullptr, &after);
-    CHECK(after.sa_handler == before.sa_handler);
+    CHECK((after.sa_handler == before.sa_handler));
 }
 
 TEST_CASE("a watched descriptor is told of until it is watched no more") {
