@@ -10,7 +10,8 @@ import sys
 def main(expected, *command):
     wanted = pathlib.Path(expected).read_text(encoding="utf-8")
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=50, check=False)
-    sys.stdout.writelines(difflib.unified_diff(wanted.splitlines(True), done.stdout.splitlines(True), expected, "printed"))
+    difference = difflib.unified_diff(wanted.splitlines(True), done.stdout.splitlines(True), expected, "printed")
+    sys.stdout.writelines(difference)
     if done.returncode != 0:
         print(f"{command[0]} ended with status {done.returncode}")
     return 0 if done.returncode == 0 and done.stdout == wanted else 1

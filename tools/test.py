@@ -19,7 +19,7 @@ import xml.etree.ElementTree as xml
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 LOGS = BUILD / "logs"
-AREAS = ROOT / "tests"
+TESTS = ROOT / "tests"
 JOBS = str(os.cpu_count() or 2)
 FUZZ_SECONDS = 20
 # The layers that know more than one thread; the others have nothing for ThreadSanitizer to find.
@@ -42,6 +42,7 @@ class Tally:
     tests: int = 0
     cases: int = 0
     failed: list[str] = dataclasses.field(default_factory=list)
+    skipped: list[str] = dataclasses.field(default_factory=list)
 
 
 class Stage:
@@ -125,7 +126,11 @@ def ctest(stage, preset, *selection, prefix=()):
         return
     failed_before = len(stage.tally.failed)
     for case in xml.parse(results).getroot().iter("testcase"):
-        stage.count(case.get("name"), case.get("status") == "run")
+        # A test that cannot run here says so itself; one whose program was not built has failed.
+        skip = case.find("skipped")
+        skipped = skip is not None and skip.get("message", "").startswith("SKIP_")
+        stage.count(case.get("name"), case.get("status") == "run" or skipped)
+        stage.tally.skipped += [f"{stage.name}: {case.get('name')}"] if skipped else []
         output = case.findtext("system-out") or ""
         stage.tally.cases += sum(map(int, re.findall(r"test cases: +\d+ \| +(\d+) passed", output)))
     if not passed and len(stage.tally.failed) == failed_before:
@@ -193,15 +198,22 @@ def valgrind(stage):
 
 
 def area(name, *arguments):
-    """A folder tests/<name>/ with a program `run` in it is an area of tests of its own."""
+    """A folder tests/<name>/ with a program `run` in it: tests that need more than a program of the build."""
     def work(stage):
-        stage.step("run", [str(AREAS / name / "run"), *arguments])
+        stage.step("run", [str(TESTS / name / "run"), *arguments])
 
     return work
 
 
-def areas():
-    return sorted(path.parent.name for path in AREAS.glob("*/run") if os.access(path, os.X_OK))
+def areas_to_run():
+    return sorted(path.parent.name for path in TESTS.glob("*/run") if os.access(path, os.X_OK))
+
+
+def areas_of_ctest():
+    """Folders whose tests are ctest's, named <area>/..."""
+    lists = [*TESTS.glob("*/CMakeLists.txt"), *TESTS.glob("*/*/CMakeLists.txt")]
+    folders = {path.relative_to(TESTS).parts[0] for path in lists}
+    return sorted((folders | {"check", "fuzz", "example"}) - set(areas_to_run()))
 
 
 def layers():
@@ -217,7 +229,8 @@ def default_stages():
         Stage("fuzz", fuzz),
         Stage("lint", lint("--changed")),
     ]
-    return stages + [Stage(name, area(name)) for name in areas() if not (AREAS / name / "only-on-request").exists()]
+    names = [name for name in areas_to_run() if not (TESTS / name / "only-on-request").exists()]
+    return stages + [Stage(name, area(name)) for name in names]
 
 
 def further_stages():
@@ -234,9 +247,14 @@ def summarize(stages):
     print(f"\n{'stage':{width}}  result  seconds  tests  doctest cases")
     for stage in stages:
         result = "FAILED" if stage.tally.failed else "passed"
-        print(f"{stage.name:{width}}  {result}  {stage.seconds:7.0f}  {stage.tally.tests:5}  {stage.tally.cases or '':>13}")
+        tally = stage.tally
+        print(f"{stage.name:{width}}  {result}  {stage.seconds:7.0f}  {tally.tests:5}  {tally.cases or '':>13}")
     failed = [name for stage in stages for name in stage.tally.failed]
     tests = sum(stage.tally.tests for stage in stages)
+    skipped = [name for stage in stages for name in stage.tally.skipped]
+    if skipped:
+        print("\nThe following tests did not run, for want of something that this machine has not:")
+        print("\n".join("\t" + name for name in skipped))
     if failed:
         print("\nThe following tests FAILED:")
         print("\n".join("\t" + name for name in failed))
@@ -253,17 +271,17 @@ def run_stages(stages):
     return summarize(stages)
 
 
-def run_layer(layer, only):
-    """The quick loop of one layer: what ninja and ctest print, nothing else."""
+def run_quickly(target, *selection):
+    """The quick loop: what ninja and ctest print, nothing else."""
     def run(*command):
         return subprocess.run(command, cwd=ROOT, check=False).returncode
 
     if not (BUILD / "dev" / "build.ninja").exists() and run("cmake", "--preset", "dev"):
         return 1
-    if run("cmake", "--build", str(BUILD / "dev"), "-j", JOBS, "--target", f"{layer}_tests"):
+    if run("cmake", "--build", str(BUILD / "dev"), "-j", JOBS, "--target", target):
         return 1
     return run("ctest", "--test-dir", str(BUILD / "dev"), "-j", JOBS, "--output-on-failure", "--no-tests=error",
-               "-L", f"^{layer}$", *(["-R", only] if only else []))
+               *selection)
 
 
 def parse(arguments):
@@ -272,11 +290,11 @@ def parse(arguments):
         description="Builds bine in every way that matters and tests it. Without arguments: gcc tests with the checks of\n"
                     "the source, ASan+UBSan tests, TSan for the layers with threads, clang tests, 20 s for each fuzz\n"
                     "target, lint of the changed files, and the areas below that are meant for every run.",
-        epilog=f"layers: {' '.join(layers())}\nareas:  {' '.join(areas()) or '-'}\n"
+        epilog=f"layers: {' '.join(layers())}\nareas:  {' '.join(areas_to_run() + areas_of_ctest())}\n"
                "stages: " + ", ".join(stage.name for stage in default_stages() + further_stages()))
     parser.add_argument("what", nargs="?", metavar="LAYER|AREA", help="build and test this layer or area alone, quickly")
     parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="...",
-                        help="for a layer: a pattern of test names; for an area: its arguments")
+                        help="a pattern of test names; for an area with a program of its own: its arguments")
     parser.add_argument("--all", action="store_true", help="besides: release tests, valgrind, lint of every file")
     parser.add_argument("--stage", action="append", metavar="NAME", help="this stage alone; can be repeated")
     return parser, parser.parse_args(arguments)
@@ -285,10 +303,13 @@ def parse(arguments):
 def main(arguments):
     parser, options = parse(arguments)
     os.environ.setdefault("CTEST_PARALLEL_LEVEL", JOBS)
-    if options.what in areas():
-        return subprocess.run([str(AREAS / options.what / "run"), *options.rest], check=False).returncode
+    if options.what in areas_to_run():
+        return subprocess.run([str(TESTS / options.what / "run"), *options.rest], check=False).returncode
     if options.what in layers():
-        return run_layer(options.what, options.rest[0] if options.rest else None)
+        matching = ["-R", options.rest[0]] if options.rest else []
+        return run_quickly(f"{options.what}_tests", "-L", f"^{options.what}$", *matching)
+    if options.what in areas_of_ctest():
+        return run_quickly("all", "-R", "^" + "/".join([options.what, *options.rest]))
     if options.what:
         parser.error(f"no layer and no area is called {options.what}; ./test --help lists them")
     stages = default_stages() + (further_stages() if options.all or options.stage else [])
