@@ -47,7 +47,7 @@ public:
         living_.for_each([](EchoConnection& connection) { connection.close(); });
     }
     std::size_t connections() const noexcept override { return count_; }
-    std::string what() const override { return "every byte is sent back"; }
+    std::string what() const override { return "an echo of every byte"; }
 
     void joined(EchoConnection& connection) {
         ++count_;

@@ -25,8 +25,8 @@ constexpr std::string_view kYellow = "\x1b[33m";
 constexpr std::string_view kCyan = "\x1b[36m";
 
 constexpr std::size_t kAreaWidth = 7;
-// What an access line shows in columns; other fields follow as key=value.
-constexpr std::string_view kColumns[] = {"status", "method", "target", "bytes", "ms", "peer"};
+// What an access line for people shows in columns, or not at all; other fields follow as key=value.
+constexpr std::string_view kColumns[] = {"status", "method", "target", "bytes", "microseconds", "peer", "referrer", "agent"};
 
 // Appends text in colour, or as it is.
 class Painter {
@@ -128,7 +128,8 @@ bool is_column(std::string_view key) {
     return false;
 }
 
-std::string format_milliseconds(double milliseconds) {
+std::string format_time_taken(int64_t microseconds) {
+    const double milliseconds = static_cast<double>(microseconds) / 1000;
     std::string text;
     if (milliseconds >= 1000) {
         append_printed(text, "%.1f s", milliseconds / 1000);
@@ -138,19 +139,17 @@ std::string format_milliseconds(double milliseconds) {
     return text;
 }
 
-double number_of(const Field& field) {
-    return field.kind == Field::Kind::real ? field.real : static_cast<double>(field.integer);
-}
-
-// "200 GET /index.html 5.1 kB 0.31 ms 127.0.0.1", then what else the record says.
+// "200 GET /index.html 5.1 kB 0.31 ms 127.0.0.1:52110", then what else the record says. An answer within the turn in which
+// the request came took no time that could be told.
 void append_access(Painter& painter, const Record& record) {
     if (const Field* status = find(record, "status")) painter.put(to_text(*status), colour_of_status(status->integer));
     if (const Field* method = find(record, "method")) painter.put(" " + to_text(*method), kBold);
     if (const Field* target = find(record, "target")) painter.put(" " + to_text(*target));
     if (const Field* bytes = find(record, "bytes")) {
-        painter.put(" " + format_bytes(static_cast<uint64_t>(number_of(*bytes))), kDim);
+        painter.put(" " + format_bytes(static_cast<uint64_t>(bytes->integer)), kDim);
     }
-    if (const Field* taken = find(record, "ms")) painter.put(" " + format_milliseconds(number_of(*taken)), kDim);
+    const Field* taken = find(record, "microseconds");
+    if (taken && taken->integer > 0) painter.put(" " + format_time_taken(taken->integer), kDim);
     if (const Field* peer = find(record, "peer")) painter.put(" " + to_text(*peer), kDim);
     for (const Field& field : record.fields) {
         if (!is_column(field.key)) append_field(painter, field);

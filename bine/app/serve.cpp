@@ -58,7 +58,7 @@ void require_folder(const std::string& folder) {
 std::unique_ptr<Service> make_service(const Settings& settings) {
     const http::ServerOptions options{.access_log = log::enabled(log::Level::info)};
     if (!settings.argument) {
-        return std::make_unique<HttpService>(example_site(), options, "the example site that is built in");
+        return std::make_unique<HttpService>(example_site(), options, "the example site");
     }
     require_folder(*settings.argument);
     http::Handler files = http::static_files(*settings.argument, {.listing = settings.listing});

@@ -99,13 +99,12 @@ private:
         const std::string_view bold = log_.style().colour ? "\x1b[1m" : "";
         const std::string_view dim = log_.style().colour ? "\x1b[2m" : "";
         const std::string_view reset = log_.style().colour ? "\x1b[0m" : "";
-        std::string text;
+        std::string text = "bine " + std::string(version()) + " serves " + service_.what() + "\n";
         for (const Port& port : ports_) {
-            const std::string at = reachable_at(port.address(), service_.scheme());
-            text.append(bold).append(at).append(reset).append("  ").append(service_.what()).append("\n");
+            text.append("  ").append(bold).append(reachable_at(port.address(), service_.scheme())).append(reset).append("\n");
         }
-        text.append(dim).append("bine ").append(version()).append(" on ").append(reactor_.driver_name());
-        text.append(" (").append(reactor_.driver_reason()).append("); Ctrl-C stops it").append(reset).append("\n");
+        text.append(dim).append("on ").append(reactor_.driver_name()).append(" (").append(reactor_.driver_reason());
+        text.append("); Ctrl-C stops it").append(reset).append("\n");
         return text;
     }
 

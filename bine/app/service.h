@@ -27,7 +27,7 @@ public:
     virtual void drain() = 0;
     virtual std::size_t connections() const noexcept = 0;
 
-    // "the folder /srv/site", for the start-up line.
+    // "the folder /srv/site", "the example site": what the start-up lines say that it serves.
     virtual std::string what() const = 0;
     // "http" where addresses are shown as URLs; empty: as they are.
     virtual std::string_view scheme() const noexcept { return {}; }

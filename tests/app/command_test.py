@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""Runs the `bine` command as an operator does: tests/app/command_test.py BINE [unittest arguments]
+
+Nothing sleeps: the log says when something has happened, and a listening socket that the test made needs no waiting.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import pty
+import re
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BINE = ""
+SECONDS = 30
+ANY_PORT = "tcp:0:interface=127.0.0.1"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def clean_environment(**variables):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BINE_") and name != "NO_COLOR"}
+    return {**kept, "TZ": "UTC0", **variables}
+
+
+def run(*arguments, **options):
+    options.setdefault("env", clean_environment())
+    return subprocess.run([BINE, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=SECONDS, check=False, **options)
+
+
+class Server:
+    """A bine that runs, whose log is read as JSON lines."""
+
+    def __init__(self, *arguments, listen=ANY_PORT, **variables):
+        listening = ["--listen", listen] if listen else []
+        self.process = subprocess.Popen([BINE, *arguments, *listening], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                        text=True, env=clean_environment(**variables))
+        self.start = self.read_record()
+
+    @property
+    def port(self):
+        return int(self.start["at"].rstrip("/").rsplit(":", 1)[1])
+
+    def read_record(self):
+        line = self.process.stderr.readline()
+        if not line:
+            raise AssertionError(f"it ended with {self.process.wait(SECONDS)} instead of logging")
+        return json.loads(line)
+
+    def read_until(self, text):
+        while text not in (record := self.read_record())["text"]:
+            pass
+        return record
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
+
+    def signal(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+
+    def finish(self):
+        """Waits for its end; answers the exit code and the rest of the log."""
+        rest = self.process.communicate(timeout=SECONDS)[1]
+        return self.process.returncode, [json.loads(line) for line in rest.splitlines()]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stderr.close()
+
+
+def get(connection, path="/"):
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
+def http_connection(port):
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+
+
+class Pages(unittest.TestCase):
+    def test_alone_it_shows_a_friendly_screen(self):
+        done = run()
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for command in ("serve", "echo", "env", "version", "help"):
+            self.assertIn(f"bine {command}", done.stdout)
+        self.assertNotIn("\x1b", done.stdout)
+
+    def test_the_version_is_the_one_of_the_project(self):
+        wanted = re.search(r"project\(bine VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text())[1]
+        for words in (["version"], ["--version"]):
+            self.assertEqual(run(*words).stdout, f"bine {wanted}\n")
+
+    def test_help_is_the_same_in_front_and_behind(self):
+        page = run("help", "serve")
+        self.assertEqual(page.returncode, 0)
+        self.assertIn("BINE_LISTEN", page.stdout)
+        self.assertEqual(page.stdout, run("serve", "--help").stdout)
+        self.assertEqual(run("help").stdout, run().stdout)
+
+    def test_env_says_what_runs_and_why(self):
+        rows = dict(line.split(None, 1) for line in run("env").stdout.splitlines())
+        self.assertTrue(rows["driver"].startswith("epoll: "), rows)
+        self.assertIn("epoll only", rows["io_uring"])
+        self.assertIn(os.uname().release, rows["kernel"])
+        self.assertRegex(rows["compiler"], r"(gcc|clang) \d+")
+        self.assertIn("CLI11", rows["libraries"])
+        self.assertIn("asked for by --reactor", run("env", "--reactor", "epoll").stdout)
+        self.assertIn("asked for by BINE_REACTOR", run("env", env=clean_environment(BINE_REACTOR="epoll")).stdout)
+
+    def test_the_soft_limit_of_descriptors_is_raised_to_the_hard_one(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        done = run("env", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)))
+        self.assertIn(f"{hard} open descriptors (hard limit {hard})", done.stdout)
+
+    def test_standard_output_that_is_full_is_a_failure(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([BINE, "env"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("No space left on device", done.stderr)
+
+
+class Refusals(unittest.TestCase):
+    """One line each, with cause and cure."""
+
+    def refused(self, code, *arguments, **options):
+        done = run(*arguments, **options)
+        self.assertEqual(done.returncode, code, done)
+        self.assertEqual(done.stdout, "")
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done.stderr
+
+    def serve_refused(self, code, *arguments):
+        return self.refused(code, "serve", "--log-format", "text", *arguments)
+
+    def test_wrong_use_ends_with_64(self):
+        self.assertIn('did you mean "serve"?', self.refused(64, "sreve"))
+        self.assertIn('did you mean "--listen"?', self.refused(64, "serve", "--lsten", "tcp:1"))
+        self.assertIn("one argument too many", self.refused(64, "serve", "a", "b"))
+        self.assertIn("`bine` shows what there is", self.refused(64, "help", "nonsense"))
+        self.assertIn("expected auto, text or json",
+                      self.refused(64, "serve", env=clean_environment(BINE_LOG_FORMAT="xml")))
+
+    def test_a_bad_endpoint_ends_with_64_and_says_what_is_known(self):
+        self.assertIn("expected an endpoint such as tcp:8080", self.refused(64, "serve", "--listen", "8080"))
+        self.assertIn("tcp", self.serve_refused(64, "--listen", "nonsense:8080"))
+        self.assertIn("port", self.serve_refused(64, "--listen", "tcp:http"))
+
+    def test_a_folder_that_is_missing(self):
+        self.assertIn('there is no folder "/no/such" here', self.serve_refused(1, "/no/such"))
+
+    def test_a_file_instead_of_a_folder(self):
+        self.assertIn("is not a folder; name the folder that it is in", self.serve_refused(1, __file__))
+
+    def test_a_port_in_use_names_another(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            line = self.serve_refused(1, "--listen", f"tcp:{port}:interface=127.0.0.1")
+        self.assertIn("Address already in use", line)
+        self.assertRegex(line, r"--listen tcp:\d+:interface=127\.0\.0\.1")
+
+    def test_an_address_that_this_machine_does_not_have(self):
+        self.assertIn("no such address", self.serve_refused(1, "--listen", "tcp:0:interface=192.0.2.1"))
+
+    def test_a_socket_in_a_folder_that_is_missing(self):
+        self.assertIn("make the folder first", self.serve_refused(1, "--listen", "unix:/no/such/socket"))
+
+    def test_as_json_a_refusal_is_a_record(self):
+        record = json.loads(self.refused(1, "serve", "/no/such"))
+        self.assertEqual((record["level"], record["area"]), ("error", "serve"))
+
+
+class Serving(unittest.TestCase):
+    def test_it_says_where_what_and_on_what(self):
+        with Server("serve") as server:
+            self.assertEqual(server.start["text"], "listening")
+            self.assertEqual(server.start["endpoint"], ANY_PORT)
+            self.assertEqual(server.start["serves"], "the example site")
+            self.assertEqual(server.start["driver"], "epoll")
+            self.assertEqual(server.start["pid"], server.process.pid)
+            self.assertNotEqual(server.port, 0)
+
+    def test_the_example_site_is_there(self):
+        with Server("serve") as server, contextlib.closing(http_connection(server.port)) as connection:
+            status, page = get(connection)
+            self.assertEqual(status, 200)
+            self.assertIn(b"<html", page)
+
+    def test_a_folder_is_served_and_requests_are_logged(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "a.txt").write_text("hello\n", encoding="ascii")
+            with Server("serve", folder) as server, contextlib.closing(http_connection(server.port)) as connection:
+                self.assertIn(os.path.realpath(folder), server.start["serves"])
+                self.assertEqual(get(connection, "/a.txt"), (200, b"hello\n"))
+                record = server.read_record()
+                self.assertEqual((record["area"], record["target"], record["status"]), ("access", "/a.txt", 200))
+                self.assertRegex(record["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+                self.assertEqual(get(connection, "/")[0], 200)
+                self.assertEqual(get(connection, "/%2e%2e/etc/passwd")[0] // 100, 4)
+
+    def test_without_listing_a_folder_is_not_found(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with Server("serve", folder, "--no-listing") as server:
+                with contextlib.closing(http_connection(server.port)) as connection:
+                    self.assertEqual(get(connection, "/")[0], 404)
+
+    def test_several_endpoints_and_a_variable(self):
+        with Server("serve", listen=None, BINE_LISTEN=f"{ANY_PORT} {ANY_PORT}") as server:
+            second = server.read_record()
+            for port in (server.port, int(second["at"].rstrip("/").rsplit(":", 1)[1])):
+                with contextlib.closing(http_connection(port)) as connection:
+                    self.assertEqual(get(connection)[0], 200)
+
+    def test_quiet_logs_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            number = listener.fileno()
+            process = subprocess.Popen([BINE, "serve", "--quiet", "--listen", f"fd:{number}"], pass_fds=[number],
+                                       stderr=subprocess.PIPE, env=clean_environment())
+            with contextlib.closing(http_connection(listener.getsockname()[1])) as connection:
+                self.assertEqual(get(connection)[0], 200)
+            process.terminate()
+            self.assertEqual(process.communicate(timeout=SECONDS)[1], b"")
+            self.assertEqual(process.returncode, 0)
+
+
+class Stopping(unittest.TestCase):
+    def half_a_request(self, server):
+        client = server.connect()
+        client.sendall(b"GET /api/hello HTTP/1.1\r\nHost: a\r\n")
+        return client
+
+    def wait_until_seen(self, server):
+        """One more request, so that what other clients sent before has been read."""
+        with contextlib.closing(http_connection(server.port)) as connection:
+            self.assertEqual(get(connection)[0], 200)
+
+    def test_an_idle_server_stops_at_once(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Server("serve") as server:
+                server.signal(number)
+                code, log = server.finish()
+                self.assertEqual(code, 0)
+                self.assertEqual([record["text"] for record in log], ["stopping: no new connections", "stopped"])
+
+    def test_idle_connections_are_closed(self):
+        with Server("serve") as server, contextlib.closing(http_connection(server.port)) as connection:
+            self.assertEqual(get(connection)[0], 200)
+            server.signal()
+            self.assertEqual(connection.sock.recv(1), b"")
+            connection.close()
+            self.assertEqual(server.finish()[0], 0)
+
+    def test_busy_connections_finish(self):
+        with Server("serve") as server, self.half_a_request(server) as client:
+            self.wait_until_seen(server)
+            server.signal()
+            record = server.read_until("waiting for")
+            self.assertEqual(record["text"], "waiting for 1 connection (press Ctrl-C again to stop at once)")
+            client.sendall(b"\r\n")
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+            self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
+            self.assertIn(b"\r\nConnection: close\r\n", answer)
+            client.close()
+            self.assertEqual(server.finish()[0], 0)
+
+    def test_nobody_is_accepted_any_more(self):
+        with Server("serve") as server, self.half_a_request(server):
+            self.wait_until_seen(server)
+            server.signal()
+            server.read_until("waiting for")
+            with self.assertRaises(ConnectionRefusedError):
+                server.connect()
+
+    def test_the_grace_ends(self):
+        with Server("serve", "--grace", "0.05") as server, self.half_a_request(server):
+            self.wait_until_seen(server)
+            server.signal()
+            code, log = server.finish()
+            self.assertEqual(code, 2)
+            self.assertEqual(log[-1]["text"], "stopped by force: cut 1 connection")
+            self.assertEqual(log[-1]["why"], "the grace is over")
+
+    def test_a_second_signal_stops_at_once(self):
+        with Server("serve", "--grace", "3600") as server, self.half_a_request(server):
+            self.wait_until_seen(server)
+            server.signal(signal.SIGINT)
+            server.read_until("waiting for")
+            server.signal(signal.SIGINT)
+            code, log = server.finish()
+            self.assertEqual(code, 2)
+            self.assertEqual(log[-1]["text"], "stopped by force: cut 1 connection")
+
+
+class Logging(unittest.TestCase):
+    def serve_listener(self, listener, **options):
+        number = listener.fileno()
+        return subprocess.Popen([BINE, "serve", "--listen", f"fd:{number}"], pass_fds=[number], stdin=subprocess.DEVNULL,
+                                env=clean_environment(), **options)
+
+    def check_that_it_serves_and_stops(self, process, listener, requests=1):
+        with contextlib.closing(http_connection(listener.getsockname()[1])) as connection:
+            for _ in range(requests):
+                self.assertEqual(get(connection)[0], 200)
+        process.terminate()
+        self.assertEqual(process.wait(SECONDS), 0)
+
+    def test_standard_error_that_is_closed_harms_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            process = self.serve_listener(listener, preexec_fn=lambda: os.close(2))
+            self.check_that_it_serves_and_stops(process, listener)
+
+    def test_a_reader_that_goes_harms_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            process = self.serve_listener(listener, stderr=subprocess.PIPE)
+            process.stderr.readline()
+            process.stderr.close()
+            self.check_that_it_serves_and_stops(process, listener, requests=20)
+
+    def test_a_reader_that_stalls_holds_up_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            process = self.serve_listener(listener, stderr=subprocess.PIPE)
+            with process.stderr:
+                self.check_that_it_serves_and_stops(process, listener, requests=1500)
+
+    def on_a_terminal(self, **variables):
+        """The log up to the first access line, as a terminal shows it."""
+        ours, theirs = pty.openpty()
+        with socket.create_server(("127.0.0.1", 0)) as listener, open(ours, "rb", buffering=0) as screen:
+            number = listener.fileno()
+            process = subprocess.Popen([BINE, "serve", "--listen", f"fd:{number}"], pass_fds=[number], stderr=theirs,
+                                       stdin=subprocess.DEVNULL, env=clean_environment(TERM="xterm", **variables))
+            os.close(theirs)
+            with contextlib.closing(http_connection(listener.getsockname()[1])) as connection:
+                self.assertEqual(get(connection)[0], 200)
+            text = b""
+            while b"GET" not in text:
+                text += screen.read(4096)
+            process.terminate()
+            process.wait(SECONDS)
+            return text.decode()
+
+    def test_a_terminal_gets_coloured_lines(self):
+        text = self.on_a_terminal()
+        self.assertIn("serves the example site", text)
+        self.assertIn("http://127.0.0.1:", text)
+        self.assertIn("\x1b[32m200\x1b[0m", text)
+
+    def test_no_color_is_respected(self):
+        text = self.on_a_terminal(NO_COLOR="1")
+        self.assertRegex(text, r"\d\d:\d\d:\d\d\.\d{3} 200 GET /")
+        self.assertNotIn("\x1b", text)
+
+
+class Echo(unittest.TestCase):
+    def test_every_byte_comes_back(self):
+        with Server("echo") as server, server.connect() as client:
+            client.sendall(b"hello")
+            self.assertEqual(client.recv(5, socket.MSG_WAITALL), b"hello")
+            server.signal()
+            self.assertEqual(client.recv(1), b"")
+            client.close()
+            self.assertEqual(server.finish()[0], 0)
+
+    def test_it_serves_standard_input_and_ends_with_it(self):
+        done = subprocess.run([BINE, "echo", "--quiet", "--listen", "stdio:"], input=b"one\ntwo\n", timeout=SECONDS,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(), check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"one\ntwo\n", b""))
+
+
+if __name__ == "__main__":
+    BINE = sys.argv.pop(1)
+    unittest.main()
