@@ -14,7 +14,9 @@ namespace {
 // "serve" out of "bine::Deferred<void> app::serve(int)", and out of what gcc calls the inside of that coroutine.
 std::string_view short_name(const Place& place) noexcept {
     std::string_view name = place.function_name();
-    name = name.substr(0, name.find('('));
+    std::size_t end = name.find('(');
+    while (end != name.npos && name.substr(end).starts_with("(anonymous")) end = name.find('(', end + 1);
+    name = name.substr(0, end);
     return name.substr(name.find_last_of(" :") + 1);
 }
 
