@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bine/app/service.h"
+#include "bine/app/settings.h"
 #include "bine/app/site.h"
 #include "bine/base/text.h"
 #include "bine/http/server.h"

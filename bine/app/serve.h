@@ -2,9 +2,10 @@
 #pragma once
 
 #include "bine/app/exit_code.h"
-#include "bine/app/settings.h"
 
 namespace bine::app {
+
+struct Settings;
 
 ExitCode serve(const Settings& settings);
 

@@ -10,6 +10,7 @@
 
 #include "bine/app/listen_error.h"
 #include "bine/app/reactor_choice.h"
+#include "bine/app/settings.h"
 #include "bine/base/version.h"
 #include "bine/net/listen.h"
 #include "bine/reactor/signal.h"

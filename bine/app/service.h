@@ -7,11 +7,15 @@
 #include <string>
 
 #include "bine/app/exit_code.h"
-#include "bine/app/settings.h"
 #include "bine/net/protocol.h"
-#include "bine/reactor/reactor.h"
+
+namespace bine {
+class Reactor;
+}
 
 namespace bine::app {
+
+struct Settings;
 
 class Service {
 public:

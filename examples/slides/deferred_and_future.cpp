@@ -14,9 +14,9 @@ int main() {
     Promise<int> first;
     Promise<int> second;
     first.deferred().then([](int value) { std::printf("  the Deferred's callback: %d\n", value); }).detach();
-    auto future = to_future(reactor, second.deferred());
-    future.to_deferred().then([](int value) { std::printf("  the Future's callback: %d\n", value); }).detach();
-    future.to_deferred().then([](int value) { std::printf("  the Future's other callback: %d\n", value); }).detach();
+    const Future<int> future = second.deferred().to_future(reactor);
+    future.then([](int value) { std::printf("  the Future's callback: %d\n", value); }).detach();
+    future.then([](int value) { std::printf("  the Future's other callback: %d\n", value); }).detach();
 
     std::printf("before the Deferred's result\n");
     std::move(first).resolve(1);
