@@ -146,8 +146,13 @@ private:
     std::atomic<bool> woken_{false};
     mutable Slab<Slot> slots_;
     IntrusiveList<Slot, FlushTag> to_flush_;
-    // Slots of which closed() or drained() is to be told, by lane.
-    IntrusiveList<Slot, NoticeTag> notices_[2];
+    // Slots of which closed() or drained() is to be told.
+    struct Notices {
+        bool empty() const noexcept { return pending.empty() && running.empty(); }
+        IntrusiveList<Slot, NoticeTag> pending;
+        IntrusiveList<Slot, NoticeTag> running;  // a nested wait goes on with what the outer one has not reached
+    };
+    Notices notices_[2];  // by lane
     // Oldest first.
     std::deque<std::pair<TimePoint, SocketId>> lingering_;
     std::vector<SocketId> unpollable_;

@@ -486,13 +486,13 @@ void EpollDriver::end(Slot& slot, std::optional<Error> error) noexcept {
 
 void EpollDriver::notify(Slot& slot) noexcept {
     ListHook<NoticeTag>& hook = slot;
-    if (!hook.linked()) notices_[slot.lane == Lane::second ? 1 : 0].push_back(slot);
+    if (!hook.linked()) notices_[slot.lane == Lane::second ? 1 : 0].pending.push_back(slot);
 }
 
 void EpollDriver::deliver_notices(Lane lane) {
-    IntrusiveList<Slot, NoticeTag> now;
-    now.splice_back(notices_[lane == Lane::second ? 1 : 0]);
-    while (Slot* slot = now.pop_front()) {
+    Notices& notices = notices_[lane == Lane::second ? 1 : 0];
+    notices.running.splice_back(notices.pending);
+    while (Slot* slot = notices.running.pop_front()) {
         const SocketId id = slot->id;
         const bool drained = slot->drained_due;
         slot->drained_due = false;

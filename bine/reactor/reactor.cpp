@@ -19,6 +19,11 @@ namespace {
 
 constexpr std::size_t kTimersPerTurn = 4096;
 constexpr int kTurnsToEnd = 1000;
+#ifdef BINE_DEBUG
+constexpr Duration kSlowCallback = std::chrono::milliseconds(100);
+#else
+constexpr Duration kSlowCallback{0};
+#endif
 
 thread_local Reactor* current_reactor = nullptr;
 
@@ -117,6 +122,7 @@ Reactor::Reactor(std::unique_ptr<Driver> driver, Options options)
       timers_(now_),
       mailbox_(std::make_unique<Mailbox>()),
       thread_(this_thread()) {
+    if (options_.slow_callback < Duration(0)) options_.slow_callback = kSlowCallback;
     ignore_broken_pipes();
 }
 

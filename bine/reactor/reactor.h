@@ -39,8 +39,9 @@ public:
 
 struct ReactorOptions {
     DriverKind driver = DriverKind::automatic;
-    // A callback that takes longer is logged, with what it was. Zero: off. Costs two looks at the clock a callback.
-    Duration slow_callback{0};
+    // A callback that takes longer is logged, with what it was. Zero: off. Less: 100 ms in debug builds (BINE_DEBUG), off in
+    // others. Costs two looks at the clock a callback.
+    Duration slow_callback{-1};
 };
 
 class Reactor final : public Scheduler {
