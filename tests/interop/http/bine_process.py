@@ -23,7 +23,9 @@ class Bine:
     def __init__(self, *arguments, listen="tcp:0:interface=127.0.0.1"):
         command = [BINE, "serve", *map(str, arguments), "--listen", listen, "--log-format", "json"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BINE_")}
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
+        )
         self.log = []
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read_log)
@@ -32,7 +34,8 @@ class Bine:
             self.kill()
             raise AssertionError(f"{command} did not start: {self.log}")
         self.url = self.log[0]["at"].rstrip("/")
-        self.port = int(self.url.rsplit(":", 1)[1])
+        port = self.url.rpartition(":")[2]
+        self.port = int(port) if port.isdigit() else None
 
     def _read_log(self):
         for line in self.process.stderr:
@@ -48,7 +51,11 @@ class Bine:
         if receive_buffer:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         client.settimeout(TIMEOUT)
-        client.connect(("127.0.0.1", self.port))
+        try:
+            client.connect(("127.0.0.1", self.port))
+        except OSError:
+            client.close()
+            raise
         return client
 
     def open_descriptors(self):
@@ -77,7 +84,8 @@ class Bine:
 
 def curl(*arguments, check=True):
     """curl's standard output, as bytes."""
-    done = subprocess.run([CURL, "--silent", "--show-error", "--max-time", "120", *map(str, arguments)], capture_output=True, check=False)
+    command = [CURL, "--silent", "--show-error", "--max-time", "120", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, check=False)
     if check and done.returncode != 0:
         raise AssertionError(f"curl {arguments}: {done.returncode}: {done.stderr.decode()}")
     return done.stdout
@@ -97,6 +105,11 @@ class Answer:
         for line in lines[1:]:
             name, _, value = line.partition(": ")
             self.fields[name.lower()] = value
+
+
+def curl_status(*arguments):
+    """The status that curl saw."""
+    return int(curl("--output", "/dev/null", "--write-out", "%{http_code}", *arguments))
 
 
 def curl_answer(*arguments):
