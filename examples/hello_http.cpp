@@ -16,9 +16,8 @@ using http::Response;
 int main(int argc, char** argv) {
     http::Router router;
     router.get("/", [](Request&) { return Response::html("<h1>It works</h1>"); });
-    router.get("/hello/{name}", [](Request& request) {
-        return Response::text("hello, " + std::string(request.param("name")) + "\n");
-    });
+    router.get("/hello/{name}",
+               [](Request& request) { return Response::text("hello, " + std::string(request.param("name")) + "\n"); });
     http::Server server(std::move(router));
 
     return react(argc, argv, [&server](Reactor& reactor, Args args) -> Deferred<> {

@@ -20,13 +20,12 @@ constexpr Option kOptions[] = {
 
 constexpr const Option* option(OptionId id) { return &kOptions[static_cast<std::size_t>(id)]; }
 
-constexpr const Option* kServeOptions[] = {option(OptionId::listen),     option(OptionId::no_listing),
-                                           option(OptionId::quiet),      option(OptionId::grace),
-                                           option(OptionId::log_format), option(OptionId::log_level),
-                                           option(OptionId::reactor)};
-constexpr const Option* kEchoOptions[] = {option(OptionId::listen),     option(OptionId::quiet),
-                                          option(OptionId::grace),      option(OptionId::log_format),
-                                          option(OptionId::log_level),  option(OptionId::reactor)};
+constexpr const Option* kServeOptions[] = {
+    option(OptionId::listen),     option(OptionId::no_listing), option(OptionId::quiet),  option(OptionId::grace),
+    option(OptionId::log_format), option(OptionId::log_level),  option(OptionId::reactor)};
+constexpr const Option* kEchoOptions[] = {option(OptionId::listen),    option(OptionId::quiet),
+                                          option(OptionId::grace),     option(OptionId::log_format),
+                                          option(OptionId::log_level), option(OptionId::reactor)};
 constexpr const Option* kEnvOptions[] = {option(OptionId::reactor)};
 
 constexpr Command kCommands[] = {

@@ -25,11 +25,11 @@ struct Option {
 
 struct Command {
     std::string_view name;
-    std::string_view argument;   // "[DIR]"; empty: takes none
-    std::string_view summary;    // one line
-    std::string_view text;       // what the help says below it
-    std::string_view endpoint;   // where it listens unless told otherwise; empty: it does not
-    std::string_view example;    // one line
+    std::string_view argument;  // "[DIR]"; empty: takes none
+    std::string_view summary;   // one line
+    std::string_view text;      // what the help says below it
+    std::string_view endpoint;  // where it listens unless told otherwise; empty: it does not
+    std::string_view example;   // one line
     std::span<const Option* const> options;
 
     bool serves() const noexcept { return !endpoint.empty(); }

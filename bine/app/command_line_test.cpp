@@ -50,8 +50,8 @@ TEST_CASE("serve has defaults that only this machine can reach") {
 }
 
 TEST_CASE("every flag is understood, in any order, short and long") {
-    const auto settings = parse({"serve", "--grace", "0.5", "-l", "tcp:1", "site", "--listen=unix:/x", "-q", "--no-listing",
-                                 "--log-format", "json", "--log-level=debug", "--reactor", "epoll"});
+    const auto settings = parse({"serve", "--grace", "0.5", "-l", "tcp:1", "site", "--listen=unix:/x", "-q",
+                                 "--no-listing", "--log-format", "json", "--log-level=debug", "--reactor", "epoll"});
     REQUIRE(settings);
     CHECK(settings->argument == "site");
     CHECK(settings->listen == std::vector<std::string>{"tcp:1", "unix:/x"});
@@ -83,8 +83,9 @@ TEST_CASE("every flag is a variable too") {
 }
 
 TEST_CASE("a flag outranks its variable, and an empty variable is none") {
-    const auto settings = parse({"serve", "--listen", "tcp:2", "--quiet=no", "--grace", "1"},
-                                {{"BINE_LISTEN", "tcp:1"}, {"BINE_QUIET", "1"}, {"BINE_GRACE", "x"}, {"BINE_LOG_LEVEL", ""}});
+    const auto settings =
+        parse({"serve", "--listen", "tcp:2", "--quiet=no", "--grace", "1"},
+              {{"BINE_LISTEN", "tcp:1"}, {"BINE_QUIET", "1"}, {"BINE_GRACE", "x"}, {"BINE_LOG_LEVEL", ""}});
     REQUIRE(settings);
     CHECK(settings->listen == std::vector<std::string>{"tcp:2"});
     CHECK_FALSE(settings->quiet);
@@ -93,10 +94,14 @@ TEST_CASE("a flag outranks its variable, and an empty variable is none") {
 }
 
 TEST_CASE("a value that makes no sense is answered with its source and what would do") {
-    CHECK(refusal({"serve", "--grace", "soon"}) == "bine serve: --grace is \"soon\"; expected a number of seconds, 0 to 86400");
-    CHECK(refusal({"serve", "--grace=-1"}) == "bine serve: --grace is \"-1\"; expected a number of seconds, 0 to 86400");
-    CHECK(refusal({"serve", "--grace", "nan"}) == "bine serve: --grace is \"nan\"; expected a number of seconds, 0 to 86400");
-    CHECK(refusal({"echo"}, {{"BINE_LOG_FORMAT", "xml"}}) == "bine echo: BINE_LOG_FORMAT is \"xml\"; expected auto, text or json");
+    CHECK(refusal({"serve", "--grace", "soon"}) ==
+          "bine serve: --grace is \"soon\"; expected a number of seconds, 0 to 86400");
+    CHECK(refusal({"serve", "--grace=-1"}) ==
+          "bine serve: --grace is \"-1\"; expected a number of seconds, 0 to 86400");
+    CHECK(refusal({"serve", "--grace", "nan"}) ==
+          "bine serve: --grace is \"nan\"; expected a number of seconds, 0 to 86400");
+    CHECK(refusal({"echo"}, {{"BINE_LOG_FORMAT", "xml"}}) ==
+          "bine echo: BINE_LOG_FORMAT is \"xml\"; expected auto, text or json");
     CHECK(refusal({"echo"}, {{"BINE_QUIET", "maybe"}}) == "bine echo: BINE_QUIET is \"maybe\"; expected yes or no");
     CHECK(refusal({"env", "--reactor", "uring"}) ==
           "bine env: --reactor is \"uring\"; expected auto or epoll, the only driver of this version");
@@ -109,9 +114,11 @@ TEST_CASE("a value that makes no sense is answered with its source and what woul
 
 TEST_CASE("a slip of the pen is answered with what may have been meant") {
     CHECK(refusal({"serv"}) == "bine: there is no command \"serv\"; did you mean \"serve\"?");
-    CHECK(refusal({"serve", "--lisen", "tcp:1"}) == "bine serve: there is no option \"--lisen\"; did you mean \"--listen\"?");
+    CHECK(refusal({"serve", "--lisen", "tcp:1"}) ==
+          "bine serve: there is no option \"--lisen\"; did you mean \"--listen\"?");
     CHECK(refusal({"frobnicate"}) == "bine: there is no command \"frobnicate\"; `bine` shows what there is");
-    CHECK(refusal({"echo", "--frobnicate"}) == "bine echo: there is no option \"--frobnicate\"; `bine help echo` lists them");
+    CHECK(refusal({"echo", "--frobnicate"}) ==
+          "bine echo: there is no option \"--frobnicate\"; `bine help echo` lists them");
 }
 
 TEST_CASE("an argument too many, or a value too few, is an error of that command") {
@@ -121,7 +128,8 @@ TEST_CASE("an argument too many, or a value too few, is an error of that command
 }
 
 TEST_CASE("help is asked for in front of a command, behind it, or by itself") {
-    for (const auto& arguments : std::vector<std::vector<const char*>>{{"serve", "--help"}, {"serve", "-h", "--grace", "1"}}) {
+    for (const auto& arguments :
+         std::vector<std::vector<const char*>>{{"serve", "--help"}, {"serve", "-h", "--grace", "1"}}) {
         const auto settings = parse(arguments);
         REQUIRE(settings);
         CHECK(settings->help);

@@ -15,7 +15,8 @@ std::string explain(std::string_view endpoint, int number) {
 }
 
 TEST_CASE("an address in use is answered with the next port of the same endpoint") {
-    CHECK(explain_listen_error("tcp:8080:interface=127.0.0.1", Error::from_errno(EADDRINUSE, "listen on 127.0.0.1:8080")) ==
+    CHECK(explain_listen_error("tcp:8080:interface=127.0.0.1",
+                               Error::from_errno(EADDRINUSE, "listen on 127.0.0.1:8080")) ==
           "cannot listen on 127.0.0.1:8080: Address already in use; another program listens there: stop it, or try "
           "--listen tcp:8081:interface=127.0.0.1");
     CHECK(explain("tcp6:65535", EADDRINUSE).ends_with("--listen tcp6:65534"));

@@ -26,7 +26,8 @@ constexpr std::string_view kCyan = "\x1b[36m";
 
 constexpr std::size_t kAreaWidth = 7;
 // What an access line for people shows in columns, or not at all; other fields follow as key=value.
-constexpr std::string_view kColumns[] = {"status", "method", "target", "bytes", "microseconds", "peer", "referrer", "agent"};
+constexpr std::string_view kColumns[] = {"status",       "method", "target",   "bytes",
+                                         "microseconds", "peer",   "referrer", "agent"};
 
 // Appends text in colour, or as it is.
 class Painter {

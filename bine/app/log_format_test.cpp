@@ -46,12 +46,14 @@ TEST_CASE("values that a reader could misread are quoted, and control bytes esca
 }
 
 TEST_CASE("quotes in a sentence stay as they are, backslashes do not") {
-    CHECK(format_text({Level::info, "a", "is \"x\" or \"\\\" \"", {}}, {}, false) == "info  a       is \"x\" or \"\\\\\" \"\n");
+    CHECK(format_text({Level::info, "a", "is \"x\" or \"\\\" \"", {}}, {}, false) ==
+          "info  a       is \"x\" or \"\\\\\" \"\n");
 }
 
 TEST_CASE("an access record shows status, request, size, time and peer, then the rest") {
-    const std::vector<Field> fields{{"peer", "127.0.0.1:5"}, {"method", "GET"},     {"target", "/a?b"},     {"status", 200},
-                                    {"bytes", 5120},         {"microseconds", 314}, {"agent", "Mozilla/5"}, {"id", 7}};
+    const std::vector<Field> fields{{"peer", "127.0.0.1:5"}, {"method", "GET"}, {"target", "/a?b"},
+                                    {"status", 200},         {"bytes", 5120},   {"microseconds", 314},
+                                    {"agent", "Mozilla/5"},  {"id", 7}};
     CHECK(text({Level::info, "access", "answered", fields}) ==
           "01:46:40.012 200 GET /a?b 5.1 kB 0.31 ms 127.0.0.1:5 id=7\n");
 }

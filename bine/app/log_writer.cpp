@@ -27,7 +27,7 @@ constexpr std::size_t kPipePiece = 4096;
 constexpr std::size_t kFilePiece = 65536;
 
 bool is_regular_file(int fd) {
-    struct stat about {};
+    struct stat about{};
     return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode);
 }
 

@@ -45,7 +45,8 @@ ExitCode print(const std::string& text) {
 ExitCode explain(const std::string& topic, bool colour) {
     const Command* command = find_command(topic);
     if (command) return print(help_page(*command, colour));
-    return complain("bine help: there is no command \"" + escape(topic) + "\"; `bine` shows what there is", ExitCode::usage);
+    return complain("bine help: there is no command \"" + escape(topic) + "\"; `bine` shows what there is",
+                    ExitCode::usage);
 }
 
 ExitCode run(const Settings& settings) {
@@ -68,7 +69,8 @@ int run_program(int argc, char** argv) {
     raise_descriptor_limit();
     ExitCode code = ExitCode::failure;
     try {
-        const std::span<const char* const> arguments(argv + (argc > 0 ? 1 : 0), static_cast<std::size_t>(argc > 0 ? argc - 1 : 0));
+        const std::span<const char* const> arguments(argv + (argc > 0 ? 1 : 0),
+                                                     static_cast<std::size_t>(argc > 0 ? argc - 1 : 0));
         const auto settings =
             parse_command_line(arguments, [](std::string_view name) { return std::getenv(std::string(name).c_str()); });
         code = settings ? run(*settings) : complain(settings.error().text(), ExitCode::usage);

@@ -43,7 +43,7 @@ std::string quoted(const std::string& path) { return "\"" + escape(path) + "\"";
 
 // Errors: throws Error that says what to do, when `folder` is none.
 void require_folder(const std::string& folder) {
-    struct stat about {};
+    struct stat about{};
     if (::stat(folder.c_str(), &about) != 0) {
         if (errno == ENOENT) {
             throw Error(Errc::not_found, "there is no folder " + quoted(folder) + " here (in " + full_path(".") +

@@ -102,7 +102,11 @@ private:
         const std::string_view reset = log_.style().colour ? "\x1b[0m" : "";
         std::string text = "bine " + std::string(version()) + " serves " + service_.what() + "\n";
         for (const Port& port : ports_) {
-            text.append("  ").append(bold).append(reachable_at(port.address(), service_.scheme())).append(reset).append("\n");
+            text.append("  ")
+                .append(bold)
+                .append(reachable_at(port.address(), service_.scheme()))
+                .append(reset)
+                .append("\n");
         }
         text.append(dim).append("on ").append(reactor_.driver_name()).append(" (").append(reactor_.driver_reason());
         text.append("); Ctrl-C stops it").append(reset).append("\n");

@@ -28,7 +28,8 @@ class MyProtocol final : public LineProtocol {
 
 int main(int argc, char** argv) {
     return react(argc, argv, [](Reactor& reactor, Args args) -> Deferred<> {
-        auto port = co_await listen(reactor, args.value_or(0, "tcp:7000"), [] { return std::make_unique<MyProtocol>(); });
+        auto port =
+            co_await listen(reactor, args.value_or(0, "tcp:7000"), [] { return std::make_unique<MyProtocol>(); });
         std::fprintf(stderr, "listening on %s\n", port.address().to_string().c_str());
         co_await port.closed();
     });
