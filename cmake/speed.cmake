@@ -4,7 +4,9 @@ if(PROJECT_IS_TOP_LEVEL)
     if(BINE_CCACHE)
         foreach(language IN ITEMS C CXX)
             if(NOT CMAKE_${language}_COMPILER_LAUNCHER)
-                set(CMAKE_${language}_COMPILER_LAUNCHER ${BINE_CCACHE})
+                # Clones and build folders of one machine share what they compile.
+                set(CMAKE_${language}_COMPILER_LAUNCHER
+                    env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${BINE_CCACHE})
             endif()
         endforeach()
     endif()
