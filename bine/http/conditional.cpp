@@ -16,7 +16,8 @@ bool is_read(const Request& request) noexcept { return request.method() == Metho
 
 bool names_version(std::string_view list, const Validators& validators, TagComparison how) noexcept {
     const auto tag = EntityTag::try_parse(validators.etag);
-    return http1::tag_list_has(list, tag.value_or(EntityTag{}), how) && (tag || list.find('*') != std::string_view::npos);
+    return http1::tag_list_has(list, tag.value_or(EntityTag{}), how) &&
+           (tag || list.find('*') != std::string_view::npos);
 }
 
 WallTime whole_seconds(WallTime time) noexcept { return std::chrono::floor<std::chrono::seconds>(time); }

@@ -50,7 +50,8 @@ TEST_CASE("a request is answered, and the connection stays") {
 TEST_CASE("answers carry the server's name and the date of their second") {
     Client client(small_site());
     client.transport.receive(get("/"));
-    CHECK(client.transport.take_written().find("\r\nServer: bine\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n") != std::string::npos);
+    CHECK(client.transport.take_written().find("\r\nServer: bine\r\nDate: Sun, 09 Sep 2001 01:46:40 GMT\r\n") !=
+          std::string::npos);
     client.transport.advance(std::chrono::milliseconds(999));
     client.transport.receive(get("/"));
     CHECK(client.transport.take_written().find("01:46:40 GMT") != std::string::npos);
@@ -62,7 +63,8 @@ TEST_CASE("answers carry the server's name and the date of their second") {
 TEST_CASE("a handler's own Date and Server replace the server's") {
     Client client([](Request&) { return Response().set("date", "then").set("Server", "other"); });
     client.transport.receive(get("/"));
-    CHECK(client.transport.take_written() == "HTTP/1.1 200 OK\r\ndate: then\r\nServer: other\r\nContent-Length: 0\r\n\r\n");
+    CHECK(client.transport.take_written() ==
+          "HTTP/1.1 200 OK\r\ndate: then\r\nServer: other\r\nContent-Length: 0\r\n\r\n");
 }
 
 TEST_CASE("a coroutine answers as a function does") {
@@ -75,18 +77,22 @@ TEST_CASE("a plain handler has the whole body") {
     Client client(small_site());
     CHECK(client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel").empty());
     CHECK(client.send("lo") == ok("hello"));
-    CHECK(client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: u\r\n\r\n") ==
-          ok("abcde"));
+    CHECK(
+        client.send(
+            "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: u\r\n\r\n") ==
+        ok("abcde"));
     CHECK(client.send(post("/echo", "")) == ok(""));
 }
 
 TEST_CASE("a conversation is the same however it is cut") {
-    const std::string input = get("/") + post("/echo", "one") + get("/later") + get("/none") +
-                              "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n" +
-                              "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + get("/", "Connection: close\r\n") + get("/never");
+    const std::string input =
+        get("/") + post("/echo", "one") + get("/later") + get("/none") +
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n" +
+        "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + get("/", "Connection: close\r\n") + get("/never");
     const std::string expected = ok("root\n") + ok("one") + ok("later\n") +
-                                 answer("404 Not Found", "404 Not Found: There is nothing at this address.\n") + ok("two") +
-                                 ok("root\n").substr(0, ok("root\n").size() - 5) + ok("root\n", "Connection: close\r\n");
+                                 answer("404 Not Found", "404 Not Found: There is nothing at this address.\n") +
+                                 ok("two") + ok("root\n").substr(0, ok("root\n").size() - 5) +
+                                 ok("root\n", "Connection: close\r\n");
     for (std::size_t cut = 0; cut <= input.size(); ++cut) {
         Client client(small_site());
         std::string said = client.send(std::string_view(input).substr(0, cut));
@@ -134,10 +140,12 @@ TEST_CASE("pipelined requests are answered in their order, whichever handler is 
 
 TEST_CASE("while a handler waits, what is pipelined behind it is not read without end") {
     Gate gate;
-    Client client([&gate](Request& request) -> Deferred<Response> {
-        if (request.path() == "/wait") co_await gate.wait("it");
-        co_return Response::text("x");
-    }, {.waiting_input = 100});
+    Client client(
+        [&gate](Request& request) -> Deferred<Response> {
+            if (request.path() == "/wait") co_await gate.wait("it");
+            co_return Response::text("x");
+        },
+        {.waiting_input = 100});
     CHECK(client.send(get("/wait") + get("/1")).empty());
     CHECK_FALSE(client.transport.reading_is_paused());
     CHECK(client.send(get("/2") + get("/3") + get("/4")).empty());
@@ -249,7 +257,8 @@ TEST_CASE("an upgrade hands the connection over, with what has come behind the r
         Handler waiting = [](Request& request) -> Deferred<Response> {
             Promise<> promise;
             Deferred<> turned = promise.deferred();
-            request.reactor().call_from_thread([promise = std::move(promise)]() mutable { std::move(promise).resolve(); });
+            request.reactor().call_from_thread(
+                [promise = std::move(promise)]() mutable { std::move(promise).resolve(); });
             co_await std::move(turned);
             co_return Response::upgrade("echo", std::make_unique<Echo>());
         };

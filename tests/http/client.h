@@ -60,8 +60,9 @@ private:
 };
 
 inline std::string answer(std::string_view status, std::string_view body, std::string_view more = {}) {
-    return "HTTP/1.1 " + std::string(status) + "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
-           std::to_string(body.size()) + "\r\n" + std::string(more) + "\r\n" + std::string(body);
+    return "HTTP/1.1 " + std::string(status) +
+           "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+           std::string(more) + "\r\n" + std::string(body);
 }
 inline std::string ok(std::string_view body, std::string_view more = {}) { return answer("200 OK", body, more); }
 
