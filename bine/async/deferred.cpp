@@ -384,13 +384,19 @@ void Stage::begin() noexcept {
     loop.active = true;
 }
 
+void Stage::begin_launch() noexcept {
+    launching_ = true;
+    begin();
+}
+
 bool Stage::await(Stage& child, uint8_t takes, const Place& place) noexcept {
     assert(!child_ && child.thread_ == this_thread());
     child_ = &child;
     child.parent_ = this;
     takes_ = takes;
     waits_ = place;
-    return child.settled() && can_take(child) && !doomed_;
+    const bool doomed = doomed_ || (starting_ && outer_ && outer_->launching_ && outer_->doomed_);
+    return child.settled() && can_take(child) && !doomed;
 }
 
 // A frame that was resumed by the loop returns to it. One that was started returns to its caller, which may be plain code:
@@ -406,7 +412,7 @@ void Stage::frame_ended() noexcept {
 }
 
 void Stage::leave_start() noexcept {
-    starting_ = false;
+    starting_ = launching_ = false;
     loop.leave(*this, outer_);
     if (settled()) {
         release(kBody);

@@ -83,6 +83,7 @@ public:
 
     // A coroutine's side.
     void begin() noexcept;                   // its body starts, on the stack of whoever called it
+    void begin_launch() noexcept;            // the same for a body that calls a function that makes its child
     bool await(Stage& child, uint8_t takes, const Place& place) noexcept;  // true: it is there, take_child()
     void suspend() noexcept;                 // the frame has suspended in await()
     bool body_ended() noexcept;              // always true, but the compiler cannot see that
@@ -156,6 +157,7 @@ private:
     bool has_canceller_ : 1 = false;
     bool doomed_ : 1 = false;     // on the stack, in a chain that has been ended: goes at its next await
     bool starting_ : 1 = false;   // on the stack of whoever called the coroutine
+    bool launching_ : 1 = false;  // and its child may be starting on top of it
     bool outermost_ : 1 = false;  // and that was plain code
     bool value_taken_ : 1 = false;
     bool bare_ : 1 = false;       // made without a frame behind it

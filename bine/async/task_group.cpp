@@ -39,7 +39,7 @@ TaskGroup::~TaskGroup() {
 bool TaskGroup::launch(GroupTask& task) noexcept {
     tasks_.push_back(task);
     ++size_;
-    task.begin();
+    task.begin_launch();
     task.launch();
     if (task.group_ && closed_) task.child()->cancel();
     task.suspend();
