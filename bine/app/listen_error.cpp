@@ -64,9 +64,9 @@ std::string cure_for(std::string_view endpoint, const Error& error) {
 }  // namespace
 
 std::string explain_listen_error(std::string_view endpoint, const Error& error) {
-    const bool says_where = error.text().starts_with("listen on ");
-    std::string text = says_where ? "cannot " : "cannot listen on " + std::string(endpoint) + ": ";
-    text += error.text();
+    std::string text = "cannot listen on " + std::string(endpoint) + ": " + error.text();
+    if (error.text().starts_with("listen on ")) text = "cannot " + error.text();
+    if (error.text().starts_with("endpoint ")) text = "cannot listen: " + error.text();
     const std::string cure = cure_for(endpoint, error);
     if (!cure.empty()) (text += "; ") += cure;
     return text;

@@ -36,6 +36,11 @@ TEST_CASE("an error that does not say where gets the endpoint in front") {
     CHECK(explain_listen_error("fd:9", Error(Errc::unsupported, "no")) == "cannot listen on fd:9: no");
 }
 
+TEST_CASE("an error that names the endpoint is not told twice") {
+    CHECK(explain_listen_error("tcp:x", Error(Errc::invalid_argument, "endpoint \"tcp:x\": no")) ==
+          "cannot listen: endpoint \"tcp:x\": no");
+}
+
 TEST_CASE("an endpoint that makes no sense is wrong use, a refusal of the system a failure") {
     Endpoints endpoints;
     for (const std::string_view wrong : {"nonsense:1", "tcp:seven", "tcp:1:2:3", "tcp:80:interface=example.org"}) {

@@ -28,12 +28,16 @@ std::string plural(std::size_t count, std::string_view noun) {
     return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
+bool is_every_address(const Address& address) {
+    return address.is_ip() && address.ip_bytes().find_first_not_of('\0') == std::string_view::npos;
+}
+
 // Where a client on this machine finds what listens at `address`.
 std::string reachable_at(const Address& address, std::string_view scheme) {
     if (address.family() == Address::Family::none) return "standard input and output";
     if (!address.is_ip() || scheme.empty()) return address.to_string();
     Address at = address;
-    if (address.ip_bytes().find_first_not_of('\0') == std::string_view::npos) {
+    if (is_every_address(address)) {
         at = *Address::try_parse_ip(address.family() == Address::Family::ipv4 ? "127.0.0.1" : "::1", address.port());
     }
     return std::string(scheme) + "://" + at.to_string() + "/";
