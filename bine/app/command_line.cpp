@@ -115,7 +115,6 @@ Result<Settings> settle(const Parsed& parsed, Environment& environment) {
         const auto applied = apply(settings, option, choose_source(option, values_of(parsed, i), environment));
         if (!applied) return fail(applied.error().with_context(where));
     }
-    settings.listen_by_default = settings.listen.empty();
     if (settings.listen.empty() && parsed.command->serves()) settings.listen.emplace_back(parsed.command->endpoint);
     return settings;
 }

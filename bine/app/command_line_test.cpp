@@ -40,7 +40,6 @@ TEST_CASE("serve has defaults that only this machine can reach") {
     CHECK(settings->command->name == "serve");
     CHECK_FALSE(settings->argument);
     CHECK(settings->listen == std::vector<std::string>{"tcp:8080:interface=127.0.0.1"});
-    CHECK(settings->listen_by_default);
     CHECK_FALSE(settings->quiet);
     CHECK(settings->listing);
     CHECK(settings->grace == 10s);
@@ -55,7 +54,6 @@ TEST_CASE("every flag is understood, in any order, short and long") {
     REQUIRE(settings);
     CHECK(settings->argument == "site");
     CHECK(settings->listen == std::vector<std::string>{"tcp:1", "unix:/x"});
-    CHECK_FALSE(settings->listen_by_default);
     CHECK(settings->quiet);
     CHECK_FALSE(settings->listing);
     CHECK(settings->grace == 500ms);

@@ -20,7 +20,6 @@ struct Settings {
     bool help = false;                    // explain `command` instead of running it
     std::optional<std::string> argument;  // the folder of `serve`, the topic of `help`
     std::vector<std::string> listen;      // never empty for a command that serves
-    bool listen_by_default = false;
     bool quiet = false;
     bool listing = true;
     Duration grace = std::chrono::seconds(10);
