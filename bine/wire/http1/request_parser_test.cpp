@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cctype>
 #include <string>
 #include <vector>
 
@@ -198,6 +199,26 @@ TEST_CASE("a wrong field is refused") {
     CHECK(status_for(with("A: \xc3\xa4\t.\r\n")) == 0);
     CHECK(status_for("GET / HTTP/1.1\r\nHost: a\r\n\n") == 400);
     CHECK(status_for("GET / HTTP/1.1\nHost: a\n\n") == 400);
+}
+
+TEST_CASE("every byte is judged the same wherever it stands in a name or a value") {
+    const std::string_view rare_tokens = "!#$%&'*+-.^_`|~";
+    for (int c = 0; c < 256; ++c) {
+        const char byte = static_cast<char>(c);
+        const bool alphanumeric = std::isalnum(c) != 0 && c < 128;
+        const bool token = alphanumeric || (c != 0 && rare_tokens.find(byte) != std::string_view::npos);
+        const bool value = c == '\t' || (c >= 0x20 && c != 0x7f);
+        for (std::size_t at = 0; at < 36; ++at) {
+            CAPTURE(c);
+            CAPTURE(at);
+            std::string text(36, 'x');
+            text[at] = byte;
+            const bool ends_name = byte == ':' && at > 0;
+            const std::string start = "GET / HTTP/1.1\r\nHost: a\r\n";
+            REQUIRE(status_for(start + text + ": y\r\n\r\n") == (token || ends_name ? 0 : 400));
+            REQUIRE(status_for(start + "X: " + text + "\r\n\r\n") == (value ? 0 : 400));
+        }
+    }
 }
 
 TEST_CASE("exactly one Host, and a right one") {
