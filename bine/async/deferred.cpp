@@ -79,7 +79,6 @@ struct ChainLoop {
     void enter(Stage& stage) noexcept;
     void leave(Stage& stage, Stage* outer) noexcept;
 
-private:
     // False if it is in one of the lists already: what is dying is delivered when it has been buried.
     static bool mark(Stage& stage, unsigned hold) noexcept {
         if (stage.holds_ & (Stage::kQueued | Stage::kDying)) return false;
@@ -92,9 +91,18 @@ namespace {
 
 constinit thread_local ChainLoop loop;
 
-uint16_t this_thread() noexcept {
+[[maybe_unused]] uint16_t this_thread() noexcept {
     if (loop.thread == 0) loop.thread = number_this_thread();
     return loop.thread;
+}
+
+// Only builds with assertions look at it.
+uint16_t number_for_checks() noexcept {
+#ifdef NDEBUG
+    return 0;
+#else
+    return this_thread();
+#endif
 }
 
 }  // namespace
@@ -123,33 +131,42 @@ void ChainLoop::run_if_plain() noexcept {
 
 void ChainLoop::enter(Stage& stage) noexcept {
     running = &stage;
-    stage.context_.swap(context);
+    if (stage.context_.get() != context.get()) stage.context_.swap(context);
 }
 
 void ChainLoop::leave(Stage& stage, Stage* outer) noexcept {
-    stage.context_.swap(context);
+    if (stage.context_.get() != context.get()) stage.context_.swap(context);
     running = outer;
 }
 
-void ChainLoop::deliver(Stage& child) noexcept {
-    Stage* parent = child.parent_;
-    child.release(Stage::kQueued);
-    if (!parent) return;
-    parent->add_hold(Stage::kOnStack);
-    enter(*parent);
-    if (parent->can_take(*parent->child_)) {
-        parent->resume();
-    } else {
-        parent->pass_on();
+// Whoever has been delivered to hands over to its own parent next, before the queue.
+void ChainLoop::deliver(Stage& first) noexcept {
+    for (Stage* child = &first; child;) {
+        Stage* parent = child->parent_;
+        child->release(Stage::kQueued);
+        if (!parent) return;
+        parent->add_hold(Stage::kOnStack);
+        enter(*parent);
+        if (parent->can_take(*parent->child_)) {
+            parent->resume();
+        } else {
+            parent->pass_on();
+        }
+        leave(*parent, nullptr);
+        child = nullptr;
+        if (parent->settled()) {
+            parent->holds_ &= static_cast<uint8_t>(~Stage::kBody);
+            if (parent->parent_) child = parent;
+        } else if (parent->child_ && parent->child_->settled()) {
+            child = parent->child_;
+        }
+        if (child && !mark(*child, Stage::kQueued)) child = nullptr;
+        if (child && dying.first) {
+            settled.push_front(*child);
+            child = nullptr;
+        }
+        parent->release(Stage::kOnStack);
     }
-    leave(*parent, nullptr);
-    if (parent->settled()) {
-        parent->release(Stage::kBody);
-        if (parent->parent_) enqueue_first(*parent);
-    } else if (parent->child_ && parent->child_->settled()) {
-        enqueue_first(*parent->child_);
-    }
-    parent->release(Stage::kOnStack);
 }
 
 void ChainLoop::bury(Stage& root) noexcept {
@@ -176,7 +193,7 @@ void ChainLoop::end_chain(Stage& root) noexcept {
 Stage::Stage(uint8_t holds, uint8_t takes, std::size_t bytes, const Place& made) noexcept
     : made_(made),
       bytes_(static_cast<uint32_t>(bytes)),
-      thread_(this_thread()),
+      thread_(number_for_checks()),
       holds_(holds),
       takes_(takes) {}
 
@@ -189,9 +206,11 @@ Stage* Stage::running() noexcept { return loop.running; }
 void Stage::keep_context() noexcept { context_ = loop.context; }
 
 void Stage::free_block() noexcept {
-    Canceller unused = take_canceller();
-    if (unused.act) unused.act(unused.storage, false);
-    clear_result();
+    if (has_canceller_) {
+        Canceller unused = take_canceller();
+        unused.act(unused.storage, false);
+    }
+    if (outcome_ == Outcome::error || outcome_ == Outcome::exception) clear_result();
     const std::size_t bytes = bytes_;
     void* block = this;
     this->~Stage();
@@ -290,31 +309,47 @@ void Stage::take_failure(Stage& from) noexcept {
 
 void Stage::settle() noexcept {
     if (settled()) return release(kPromise);
-    Canceller unused = take_canceller();
+    if (has_canceller_) return settle_with_canceller(nullptr);
     set_value();
-    tell_parent(unused);
+    tell_parent();
 }
 
 void Stage::settle_error(Error error) noexcept {
     if (settled()) return release(kPromise);
-    Canceller unused = take_canceller();
+    if (has_canceller_) return settle_with_canceller(&error);
     set_error(std::move(error));
-    tell_parent(unused);
+    tell_parent();
+}
+
+// The canceller lies where the error will; it goes when the result is there, for its destructor may do anything.
+void Stage::settle_with_canceller(Error* error) noexcept {
+    Canceller unused = take_canceller();
+    if (error) {
+        set_error(std::move(*error));
+    } else {
+        set_value();
+    }
+    unused.act(unused.storage, false);
+    tell_parent();
 }
 
 void Stage::abandon() noexcept {
     if (settled()) return release(kPromise);
     Canceller unused = take_canceller();
     set_cancelled();
-    tell_parent(unused);
+    if (unused.act) unused.act(unused.storage, false);
+    tell_parent();
 }
 
-void Stage::tell_parent(Canceller& unused) noexcept {
+void Stage::tell_parent() noexcept {
     assert(thread_ == this_thread());
-    if (unused.act) unused.act(unused.storage, false);
-    if (parent_) loop.enqueue(*this);
-    release(kPromise | kBody);
-    loop.run_if_plain();
+    if (!parent_ || !ChainLoop::mark(*this, kQueued)) return release(kPromise | kBody);
+    holds_ &= static_cast<uint8_t>(~(kPromise | kBody));
+    if (loop.active) return loop.settled.push_back(*this);
+    loop.active = true;
+    loop.deliver(*this);
+    if (loop.dying.first || loop.settled.first) loop.run();
+    loop.active = false;
 }
 
 ChainBatch::ChainBatch() noexcept : outermost_(!loop.active) { loop.active = true; }

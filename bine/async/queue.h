@@ -90,16 +90,21 @@ private:
     public:
         Getter(std::size_t bytes, Queue& queue, const Place& made) noexcept
             : ResultStage<T>(Stage::kConsumer | Stage::kBody, 0, bytes, made), queue_(queue) {}
+        ~Getter() override {
+            if (this->outcome() == Outcome::value) give_back();
+        }
 
     private:
         void resume() noexcept override {}
         void unwind() noexcept override { this->unlink(); }
         void destroy_value() noexcept override {
-            if (this->linked() && !this->value_taken()) {
-                this->unlink();
-                queue_.put_back(std::move(this->value()));
-            }
+            give_back();
             ResultStage<T>::destroy_value();
+        }
+        void give_back() noexcept {
+            if (!this->linked() || this->value_taken()) return;
+            this->unlink();
+            queue_.put_back(std::move(this->value()));
         }
 
         Queue& queue_;

@@ -94,7 +94,10 @@ public:
 protected:
     ResultStage(uint8_t holds, uint8_t takes, std::size_t bytes, const Place& made) noexcept
         : Stage(holds, takes, bytes, made) {}
-    ~ResultStage() override {}
+    ~ResultStage() override {
+        if (outcome() == Outcome::value) value_.~Value();
+    }
+    // Of a result that nobody will take.
     void destroy_value() noexcept override { value_.~Value(); }
 
 private:

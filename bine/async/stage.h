@@ -126,7 +126,8 @@ private:
     void clear_result() noexcept;
     void end() noexcept;
     void pass_on() noexcept;
-    void tell_parent(Canceller& unused) noexcept;
+    void tell_parent() noexcept;
+    void settle_with_canceller(Error* error) noexcept;
     Canceller take_canceller() noexcept;
     void leave_start() noexcept;
     bool doom_running() noexcept;
