@@ -33,12 +33,13 @@ constexpr std::size_t kSteps = kSmallest / kStep;
 constexpr std::size_t kClasses = kSteps + 6;
 constexpr std::size_t kListBytes = 4u << 20;
 
+// kClasses or more for a size that no list serves.
 std::size_t class_of(std::size_t size) noexcept {
     if (size <= kSmallest) return size == 0 ? 0 : (size - 1) / kStep;
     return kSteps + static_cast<std::size_t>(std::bit_width((size - 1) / kSmallest)) - 1;
 }
 
-std::size_t class_bytes(std::size_t index) noexcept {
+constexpr std::size_t class_bytes(std::size_t index) noexcept {
     return index < kSteps ? (index + 1) * kStep : (kSmallest << (index - kSteps + 1));
 }
 
@@ -48,7 +49,8 @@ struct FreeBlock {
 
 struct FreeLists {
     FreeBlock* head[kClasses];
-    uint32_t count[kClasses];
+    uint32_t room[kClasses];  // how many more a list takes; none before the thread's first pool_free
+    bool open;
     bool draining;  // set at the end of the thread: whatever is freed later goes back at once
 };
 
@@ -59,6 +61,7 @@ void drain_at_thread_end() noexcept {
     struct Guard {
         ~Guard() {
             lists.draining = true;
+            for (uint32_t& room : lists.room) room = 0;
             for (FreeBlock*& head : lists.head) {
                 while (FreeBlock* block = head) {
                     head = block->next;
@@ -71,16 +74,34 @@ void drain_at_thread_end() noexcept {
     (void)guard;
 }
 
+void push(std::size_t index, void* block) noexcept {
+    auto* freed = static_cast<FreeBlock*>(block);
+    freed->next = lists.head[index];
+    lists.head[index] = freed;
+    --lists.room[index];
+}
+
+void free_without_room(void* block, std::size_t index) noexcept {
+    if (index >= kClasses || lists.open || lists.draining) return std::free(block);
+    lists.open = true;
+    for (std::size_t i = 0; i < kClasses; ++i) lists.room[i] = static_cast<uint32_t>(kListBytes / class_bytes(i));
+    drain_at_thread_end();
+    push(index, block);
+}
+
 }  // namespace
 
-std::size_t pool_capacity(std::size_t size) noexcept { return size > kLargest ? size : class_bytes(class_of(size)); }
+std::size_t pool_capacity(std::size_t size) noexcept {
+    return size > kLargest ? size : class_bytes(class_of(size));
+}
 
 void* pool_allocate(std::size_t size) {
-    const std::size_t index = size > kLargest ? kClasses : class_of(size);
+    const std::size_t small = size - 1;
+    const std::size_t index = small < kSmallest ? small / kStep : class_of(size);
     if (index < kClasses) {
         if (FreeBlock* block = lists.head[index]) {
             lists.head[index] = block->next;
-            --lists.count[index];
+            ++lists.room[index];
             return block;
         }
         size = class_bytes(index);
@@ -92,16 +113,10 @@ void* pool_allocate(std::size_t size) {
 
 void pool_free(void* block, std::size_t size) noexcept {
     if (!block) return;
-    const std::size_t index = size > kLargest ? kClasses : class_of(size);
-    if (index == kClasses || lists.draining || lists.count[index] * class_bytes(index) >= kListBytes) {
-        std::free(block);
-        return;
-    }
-    if (!lists.head[index] && lists.count[index] == 0) drain_at_thread_end();
-    auto* freed = static_cast<FreeBlock*>(block);
-    freed->next = lists.head[index];
-    lists.head[index] = freed;
-    ++lists.count[index];
+    const std::size_t small = size - 1;
+    const std::size_t index = small < kSmallest ? small / kStep : class_of(size);
+    if (index >= kClasses || lists.room[index] == 0) return free_without_room(block, index);
+    push(index, block);
 }
 
 #endif
