@@ -69,9 +69,9 @@ void MemoryConnection::set_addresses(const Address& local, const Address& peer) 
 }
 
 void MemoryConnection::update_writing_paused() noexcept {
-    if (queue_.size() > high_) writing_paused_ = true;
+    if (queue_.size() > high_ && !writing_paused_) writing_paused_ = pause_due_ = true;
     if (queue_.size() <= low_) writing_paused_ = false;
-    if (writing_paused_ != told_writing_paused_) call_soon();
+    if (pause_due_ || writing_paused_ != told_writing_paused_) call_soon();
 }
 
 void MemoryConnection::resume_reading() noexcept {
@@ -121,10 +121,15 @@ void MemoryConnection::forget_sent(std::size_t count) noexcept {
 }
 
 void MemoryConnection::replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) {
+    if (lost_) return;
     dispose_protocol();
+    if (std::exchange(told_writing_paused_, false) && writing_paused_) {
+        pause_due_ = true;
+        call_soon();
+    }
     start(std::move(next));
-    if (leftover.empty() || closing_) return;
-    guarded([&] { protocol_->data_received(leftover); });
+    if (!leftover.empty() && !closing_) guarded([&] { protocol_->data_received(leftover); });
+    if (told_end_ && !closing_) tell_end();
 }
 
 void MemoryConnection::dispose_protocol() noexcept {
@@ -151,8 +156,9 @@ void MemoryConnection::deliver() {
 void MemoryConnection::tell_end() {
     told_end_ = true;
     guarded([this] {
+        const Protocol* const asked = protocol_.get();
         const bool keep_open = protocol_->end_received();
-        if (closing_) return;
+        if (closing_ || asked != protocol_.get()) return;
         if (!keep_open) {
             close();
         } else if (end_sent_) {
@@ -162,9 +168,14 @@ void MemoryConnection::tell_end() {
 }
 
 void MemoryConnection::tell_writing() {
-    if (writing_paused_ == told_writing_paused_ || closing_) return;
-    told_writing_paused_ = writing_paused_;
-    guarded([this] { told_writing_paused_ ? protocol_->writing_paused() : protocol_->writing_resumed(); });
+    if (std::exchange(pause_due_, false) && !told_writing_paused_ && !closing_) {
+        told_writing_paused_ = true;
+        guarded([this] { protocol_->writing_paused(); });
+    }
+    if (told_writing_paused_ && !writing_paused_ && !closing_) {
+        told_writing_paused_ = false;
+        guarded([this] { protocol_->writing_resumed(); });
+    }
 }
 
 void MemoryConnection::call() {

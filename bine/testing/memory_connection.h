@@ -104,6 +104,7 @@ private:
     std::optional<CloseReason> reason_;
     bool writing_paused_ = false;
     bool told_writing_paused_ = false;
+    bool pause_due_ = false;
     bool reading_paused_ = false;
     bool end_arrived_ = false;
     bool told_end_ = false;

@@ -19,8 +19,16 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = CloseReason::Kind;
 
-// What one side's protocol saw, and what it shall do. Outlives it.
+class Recorder;
+
+// What one side's protocol saw, and what it shall do. The world may keep the protocol for longer.
 struct Side {
+    Side() = default;
+    Side(const Side&) = delete;
+    Side& operator=(const Side&) = delete;
+    ~Side();
+
+    Recorder* recorder = nullptr;
     Transport* transport = nullptr;
     std::string received;
     int pieces = 0;
@@ -44,44 +52,53 @@ struct Side {
 // Checks, besides, what holds for every callback: in its order, and not from inside of another.
 class Recorder final : public Protocol {
 public:
-    explicit Recorder(Side& side) : side_(side) {}
+    explicit Recorder(Side& side) : side_(&side) { side.recorder = this; }
     ~Recorder() override {
-        if (side_.busy) side_.breach = "destroyed inside a callback";
-        side_.gone = true;
+        if (!side_) return;
+        if (side_->busy) side_->breach = "destroyed inside a callback";
+        side_->gone = true;
+        side_->recorder = nullptr;
     }
+    void forget_side() noexcept { side_ = nullptr; }
 
     void connection_made(Transport& transport) override {
-        const Visit visit(side_, "connection_made", side_.made == 0);
-        side_.transport = &transport;
-        ++side_.made;
-        if (side_.on_made) side_.on_made();
+        if (!side_) return;
+        const Visit visit(*side_, "connection_made", side_->made == 0);
+        side_->transport = &transport;
+        ++side_->made;
+        if (side_->on_made) side_->on_made();
     }
     void data_received(std::string_view bytes) override {
-        const Visit visit(side_, "data_received", side_.made > 0 && !side_.ended && !bytes.empty());
-        side_.received.append(bytes);
-        ++side_.pieces;
-        if (side_.on_data) side_.on_data(bytes);
+        if (!side_) return;
+        const Visit visit(*side_, "data_received", side_->made > 0 && !side_->ended && !bytes.empty());
+        side_->received.append(bytes);
+        ++side_->pieces;
+        if (side_->on_data) side_->on_data(bytes);
     }
     bool end_received() override {
-        const Visit visit(side_, "end_received", side_.made > 0 && !side_.ended);
-        side_.ended = true;
-        if (side_.on_end) side_.on_end();
-        return side_.keep_open;
+        if (!side_) return false;
+        const Visit visit(*side_, "end_received", side_->made > 0 && !side_->ended);
+        side_->ended = true;
+        if (side_->on_end) side_->on_end();
+        return side_->keep_open;
     }
     void writing_paused() override {
-        const Visit visit(side_, "writing_paused", side_.pauses == side_.resumes);
-        ++side_.pauses;
+        if (!side_) return;
+        const Visit visit(*side_, "writing_paused", side_->pauses == side_->resumes);
+        ++side_->pauses;
     }
     void writing_resumed() override {
-        const Visit visit(side_, "writing_resumed", side_.pauses == side_.resumes + 1);
-        ++side_.resumes;
-        if (side_.on_resumed) side_.on_resumed();
+        if (!side_) return;
+        const Visit visit(*side_, "writing_resumed", side_->pauses == side_->resumes + 1);
+        ++side_->resumes;
+        if (side_->on_resumed) side_->on_resumed();
     }
     void connection_lost(const CloseReason& reason) override {
-        const Visit visit(side_, "connection_lost", side_.made > 0);
-        side_.lost = reason;
-        if (side_.on_lost) side_.on_lost();
-        side_.transport = nullptr;
+        if (!side_) return;
+        const Visit visit(*side_, "connection_lost", side_->made > 0);
+        side_->lost = reason;
+        if (side_->on_lost) side_->on_lost();
+        side_->transport = nullptr;
     }
 
 private:
@@ -97,8 +114,12 @@ private:
         Side& side_;
     };
 
-    Side& side_;
+    Side* side_;
 };
+
+Side::~Side() {
+    if (recorder) recorder->forget_side();
+}
 
 struct Stage {
     explicit Stage(TransportWorld& w) : world(w) {}
@@ -390,8 +411,8 @@ void an_exception_out_of_the_first_callback(TransportWorld& world) {
     Stage stage(world);
     stage.second.on_made = [&] { throw std::runtime_error("thrown by a test"); };
     stage.second.on_lost = [&] { throw std::runtime_error("thrown at the end"); };
-    stage.connect();
-    stage.until_both_are_lost();
+    world.connect(std::make_unique<Recorder>(stage.first), std::make_unique<Recorder>(stage.second));
+    stage.until([&] { return stage.first.gone && stage.second.gone; }, "both are lost, if the first was ever made");
     expect(stage.second.lost->kind() == Kind::aborted && stage.second.lost->error(), "aborted, with a reason");
 }
 
