@@ -56,17 +56,22 @@ bool has_settled(const FileVersion& version, WallTime now) noexcept {
     return age >= kTick || age <= -kAhead;
 }
 
-// Strong (RFC 9110 section 8.8.3) when no other bytes can have been sent under it.
-std::string etag_of(const FileVersion& version, bool is_strong) {
-    std::array<char, 64> text;
+// Strong (RFC 9110 section 8.8.3) when no other bytes can have been sent under it. What has not settled gets one that is
+// weak and matches nothing later: its next version could look the same.
+std::string etag_of(const FileVersion& version, bool has_settled, WallTime now) {
+    std::array<char, 96> text;
     char* at = text.data();
     *at++ = '"';
     for (const uint64_t part : {static_cast<uint64_t>(version.modified), version.size, version.inode}) {
         at = std::to_chars(at, text.data() + text.size(), part, 16).ptr;
         *at++ = '-';
     }
+    if (!has_settled) {
+        at = std::to_chars(at, text.data() + text.size(), now.time_since_epoch().count(), 16).ptr;
+        *at++ = '-';
+    }
     at[-1] = '"';
-    return (is_strong ? "" : "W/") + std::string(text.data(), at);
+    return (has_settled ? "" : "W/") + std::string(text.data(), at);
 }
 
 // Up to `most` bytes from the front.
@@ -178,11 +183,12 @@ private:
         made->encoding = encoding;
         made->varies = varies;
         made->is_settled = has_settled(version, question_.now);
-        made->modified = WallTime(Duration(version.modified));
+        // Never later than the Date that goes with it (RFC 9110 section 8.8.2.1).
+        made->modified = std::min(WallTime(Duration(version.modified)), question_.now);
         made->size = version.size;
         const Result<> read = read_content(*made, std::move(opened.descriptor));
         if (!read) return failed(read.error());
-        made->etag = etag_of(version, made->is_settled);
+        made->etag = etag_of(version, made->is_settled, question_.now);
         return {Kind::file, 0, file, {}};
     }
 

@@ -42,6 +42,9 @@ struct Scene {
     FileAnswer ask(std::string path, uint8_t encodings = 0, Ref<const ServedFile> known = {}) const {
         return look_up(*tree, {std::move(path), encodings, {}, kNow, std::move(known)});
     }
+    FileAnswer ask_at(WallTime now, std::string path) const {
+        return look_up(*tree, {std::move(path), 0, {}, now, {}});
+    }
 };
 
 }  // namespace
@@ -116,6 +119,24 @@ TEST_CASE("the ETag changes with content, time and file, and is strong only when
     CHECK_FALSE(is_strong_when_modified(0ms));
     CHECK_FALSE(is_strong_when_modified(-10min));
     CHECK(is_strong_when_modified(-2h));
+}
+
+TEST_CASE("what may still change unnoticed is never taken for what it becomes") {
+    Scene scene;
+    const WallTime modified{std::chrono::seconds(kYear2000)};
+    const std::string young = scene.ask_at(modified + 10ms, "a.txt").file->etag;
+    const std::string a_bit_older = scene.ask_at(modified + 20ms, "a.txt").file->etag;
+    const std::string settled = scene.ask_at(modified + 1s, "a.txt").file->etag;
+    CHECK(young != a_bit_older);
+    CHECK(young != "W/" + settled);
+    CHECK(scene.ask_at(modified + 2s, "a.txt").file->etag == settled);
+}
+
+TEST_CASE("a time of change that is still to come is told as now") {
+    Scene scene;
+    const WallTime modified{std::chrono::seconds(kYear2000)};
+    CHECK(scene.ask_at(modified - 24h, "a.txt").file->modified == modified - 24h);
+    CHECK(scene.ask_at(modified + 24h, "a.txt").file->modified == modified);
 }
 
 TEST_CASE("a version that is known already comes back without being read again") {

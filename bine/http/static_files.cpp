@@ -88,19 +88,19 @@ private:
         question.now = request.reactor().wall_now();
         question.known = std::move(known);
         auto look = [tree = tree_, question = std::move(question)] { return look_up(*tree, question); };
-        const FileAnswer answer = co_await defer_to_thread(request.reactor(), std::move(look));
+        FileAnswer answer = co_await defer_to_thread(request.reactor(), std::move(look));
         if (answer.kind == FileAnswer::Kind::file) {
             cache_.put(path, encodings, answer.file, request.reactor().now());
         } else {
             cache_.forget(path, encodings);
         }
-        co_return answer_to(request, answer);
+        co_return answer_to(request, std::move(answer));
     }
 
-    Response answer_to(const Request& request, const FileAnswer& answer) {
+    Response answer_to(const Request& request, FileAnswer answer) {
         switch (answer.kind) {
             case FileAnswer::Kind::file: return answer_with(request, *answer.file);
-            case FileAnswer::Kind::listing: return answer_with_listing(answer.page);
+            case FileAnswer::Kind::listing: return answer_with_listing(std::move(answer.page));
             case FileAnswer::Kind::folder: return to_folder(request);
             case FileAnswer::Kind::absent: return Response::error(404);
             case FileAnswer::Kind::forbidden: return Response::error(403);
@@ -133,8 +133,10 @@ private:
         if (file.varies) response.set("Vary", "Accept-Encoding");
     }
 
-    static Response answer_with_listing(std::string_view page) {
-        return Response::html(page)
+    static Response answer_with_listing(std::string page) {
+        Output body;
+        body.append_owned(std::move(page));
+        return Response::of("text/html; charset=utf-8", std::move(body))
             .set("Cache-Control", "no-cache")
             .set("Content-Security-Policy", kListingPolicy)
             .set("X-Content-Type-Options", "nosniff");
