@@ -9,6 +9,7 @@
 #include "bine/http/dispatch.h"
 #include "bine/http/server_connection.h"
 #include "bine/net/transport.h"
+#include "bine/reactor/reactor.h"
 
 namespace bine::http {
 

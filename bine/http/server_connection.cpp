@@ -8,6 +8,7 @@
 #include "bine/base/text.h"
 #include "bine/http/dispatch.h"
 #include "bine/http/error_page.h"
+#include "bine/http/exchange.h"
 #include "bine/net/transport.h"
 #include "bine/reactor/reactor.h"
 
@@ -29,6 +30,15 @@ public:
 
 private:
     bool& flag_;
+};
+
+// Keeps an exchange that is over until nothing of its handler is on the stack.
+class Retired final : public Disposable, public Pooled<Retired> {
+public:
+    explicit Retired(std::unique_ptr<Exchange> exchange) noexcept : exchange_(std::move(exchange)) {}
+
+private:
+    std::unique_ptr<Exchange> exchange_;
 };
 
 }  // namespace
@@ -181,7 +191,7 @@ void ServerConnection::answer_at_once(const Request& request, Response& response
 
 Exchange& ServerConnection::make_exchange(const http1::RequestHead& head, std::string_view bytes, Output& output) {
     flush(output);
-    exchange_ = new Exchange(*this, head, bytes);
+    exchange_ = std::make_unique<Exchange>(*this, head, bytes);
     return *exchange_;
 }
 
@@ -321,9 +331,8 @@ void ServerConnection::finish_exchange(std::string_view leftover) {
 // Its memory lives to the end of the turn: a frame that is on the stack may look at it once more.
 void ServerConnection::retire_exchange() noexcept {
     if (!exchange_) return;
-    Exchange* exchange = std::exchange(exchange_, nullptr);
-    exchange->cancel();
-    transport_->reactor().dispose(std::unique_ptr<Disposable>(exchange));
+    exchange_->cancel();
+    transport_->reactor().dispose(std::make_unique<Retired>(std::move(exchange_)));
 }
 
 void ServerConnection::note_answer(const Request& request, int status, uint64_t bytes, TimePoint started) {

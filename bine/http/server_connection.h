@@ -18,7 +18,7 @@
 
 #include "bine/async/scheduler.h"
 #include "bine/base/intrusive_list.h"
-#include "bine/http/exchange.h"
+#include "bine/base/pool.h"
 #include "bine/http/input_buffer.h"
 #include "bine/http/server_state.h"
 #include "bine/net/protocol.h"
@@ -28,7 +28,13 @@ namespace bine {
 class Transport;
 }
 
+namespace bine::http1 {
+class ResponseEncoder;
+}
+
 namespace bine::http {
+
+class Exchange;
 
 class ServerConnection final : public Protocol,
                                public ListHook<ServerConnection>,
@@ -99,7 +105,7 @@ private:
 
     Server::State* server_;
     Transport* transport_ = nullptr;
-    Exchange* exchange_ = nullptr;
+    std::unique_ptr<Exchange> exchange_;
     http1::RequestParser parser_;
     InputBuffer buffer_;
     TimePoint due_ = TimePoint::max();
