@@ -44,19 +44,22 @@ public:
 
     Context* get() const noexcept { return context_; }
     void swap(ContextPtr& other) noexcept { std::swap(context_, other.context_); }
+    // Changes places with the thread's word.
+    void swap_with_thread() noexcept;
 
 private:
+    friend struct ChainLoop;
     Context* context_ = nullptr;
 };
 
 // The word of this thread; null when nobody set one.
-ContextPtr& current_context() noexcept;
+Context* current_context() noexcept;
 
 // Makes `context` current for a block of code; in a coroutine also across its awaits.
 class ContextScope {
 public:
-    explicit ContextScope(ContextPtr context) noexcept : other_(std::move(context)) { other_.swap(current_context()); }
-    ~ContextScope() { other_.swap(current_context()); }
+    explicit ContextScope(ContextPtr context) noexcept : other_(std::move(context)) { other_.swap_with_thread(); }
+    ~ContextScope() { other_.swap_with_thread(); }
     ContextScope(const ContextScope&) = delete;
     ContextScope& operator=(const ContextScope&) = delete;
 

@@ -22,7 +22,7 @@ struct Request final : Context {
 };
 
 std::string current_name() {
-    const Context* context = current_context().get();
+    const Context* context = current_context();
     return context ? static_cast<const Request*>(context)->name : "none";
 }
 

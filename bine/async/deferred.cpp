@@ -1,7 +1,40 @@
+// Theory of operation
+//
+// A chain. Every step is a Stage: what a Promise resolves (SourceStage), a callback (ThenStage, ...), a coroutine (FrameStage: the
+// frame lies behind it in the same block), a waiter of a queue. A stage waits for at most one *child* and is waited for by at most
+// one *parent*; two pointers. The child belongs to its parent, the top of a chain to a Deferred. A block lives while somebody holds
+// it: bits of holds_, one for each of those who can (the consumer, the Promise, the body, the stack, the two lists below). The frame
+// goes when its body ends; the stage stays until its result has been taken. What waits for several at once (gather, a task group)
+// has *branches* beside its child, which know their owner.
+//
+// The loop. A result that has a parent is *queued*; ChainLoop::deliver gives it to the parent, which runs: a frame is resumed, a
+// callback called, or, when the outcome is none of those it takes (`then` takes values, frames take values and errors, nobody but
+// as_result and the scopes takes `cancelled`), its body is destroyed and the outcome passes on. A parent that settles is delivered to
+// its own parent next, before the queue. So chains are walked by a `for`, never by recursion. One loop runs in a thread, in the
+// outermost call that set something off: resolve, drop, cancel, or the start of a coroutine (then inside of its first suspension:
+// Stage::suspend touches nothing of the frame afterwards). `active` says that it is there; calls made meanwhile only queue.
+// A coroutine that is called runs at once, on its caller's stack; what it resolves waits until the loop is reached again.
+//
+// On the stack. kOnStack marks the stages whose body runs or is being destroyed; `running` is the topmost. Such a stage has no child:
+// it is always at the bottom of its chain, or of a branch.
+//
+// Cancelling. drop() and cancel() end a chain by end_chain: walk down the children, then end stage after stage on the way up: destroy
+// the body, set `cancelled`, detach. Branches are dropped by the stage that owns them. When something in the chain or in its branches
+// is on the stack (doom_running looks, and marks it), destroying from here would pull the ground from under it: the top is
+// *condemned* instead, put in the list of the dying, which the loop empties before it delivers anything, when nothing is on the stack.
+// What has been marked goes on until its next await, which does not return. cancel() condemns always, and runs the loop if there is
+// none; drop() has to be done when it returns, because what its caller owns may go next, so it condemns only then. A root that settled
+// before its turn keeps its result.
+//
+// Starting a frame. operator new makes block and stage and *announces* it; the promise, when it is constructed inside of that
+// block, claims it. (Computing the stage's address from the promise's breaks when a compiler keeps the frame elsewhere.)
+// operator delete finds the stage in front of the frame: the body has ended.
 #include "bine/async/deferred.h"
 
 #include <atomic>
 #include <cassert>
+#include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -56,7 +89,7 @@ struct ChainLoop {
     List dying;    // each to be ended with all below it, before anything else is delivered
     Stage* running = nullptr;    // the body on top of the stack
     Stage* announced = nullptr;  // frames without a promise yet, innermost first
-    ContextPtr context;
+    Context* context = nullptr;  // a counted share, held by hand so that the thread's loop needs no destructor
     bool active = false;  // somebody down the stack will run(), or does
     uint16_t thread = 0;
 
@@ -107,7 +140,8 @@ uint16_t number_for_checks() noexcept {
 
 }  // namespace
 
-ContextPtr& current_context() noexcept { return loop.context; }
+Context* current_context() noexcept { return loop.context; }
+void ContextPtr::swap_with_thread() noexcept { std::swap(context_, loop.context); }
 
 // Only with nothing on the stack.
 void ChainLoop::run() noexcept {
@@ -131,11 +165,11 @@ void ChainLoop::run_if_plain() noexcept {
 
 void ChainLoop::enter(Stage& stage) noexcept {
     running = &stage;
-    if (stage.context_.get() != context.get()) stage.context_.swap(context);
+    std::swap(stage.context_.context_, context);
 }
 
 void ChainLoop::leave(Stage& stage, Stage* outer) noexcept {
-    if (stage.context_.get() != context.get()) stage.context_.swap(context);
+    std::swap(stage.context_.context_, context);
     running = outer;
 }
 
@@ -203,7 +237,9 @@ Stage::~Stage() {
 
 Stage* Stage::running() noexcept { return loop.running; }
 
-void Stage::keep_context() noexcept { context_ = loop.context; }
+void Stage::keep_context() noexcept {
+    if (loop.context) context_ = ContextPtr(loop.context);
+}
 
 void Stage::free_block() noexcept {
     if (has_canceller_) {
@@ -478,18 +514,13 @@ bool Stage::doom_running() noexcept {
 }
 
 void Stage::end() noexcept {
-    if (settled()) {
-        clear_result();
-        set_cancelled();
-        return;
-    }
     add_hold(kOnStack);
     Stage* outer = loop.running;
     loop.enter(*this);
-    unwind();
-    loop.leave(*this, outer);
+    if (!settled()) unwind();
     clear_result();
     set_cancelled();
+    loop.leave(*this, outer);
     release(kBody);
     release(kOnStack);
 }
@@ -507,20 +538,13 @@ void Stage::pass_on() noexcept {
 
 // An error that is dropped here is one that nobody took.
 void Stage::clear_result() noexcept {
-    switch (outcome_) {
-        case Outcome::value:
-            destroy_value();
-            break;
-        case Outcome::error:
-        case Outcome::exception: {
-            const Error error = take_error();
-            log::error("async", "nobody took the error of a Deferred",
-                       {{"error", error.text()}, {"made", to_string(made_)}, {"raised", to_string(error.place())}});
-            break;
-        }
-        default: break;
+    if (outcome_ == Outcome::error || outcome_ == Outcome::exception) {
+        const Error error = take_error();
+        log::error("async", "nobody took the error of a Deferred",
+                   {{"error", error.text()}, {"made", to_string(made_)}, {"raised", to_string(error.place())}});
+    } else if (std::exchange(outcome_, Outcome::taken) == Outcome::value) {
+        destroy_value();
     }
-    outcome_ = Outcome::taken;
 }
 
 std::string Stage::describe() const {

@@ -73,7 +73,8 @@ public:
     // Its result is there.
     bool done() const noexcept { return stage_ && stage_->settled(); }
 
-    // `f(value)`, or `f()` for Deferred<>, gives the next value; it may return a Deferred, and may throw. Errors pass it by.
+    // `f(value)`, or `f()` for Deferred<>, gives the next value; it may return a Deferred (never the one that
+    // waits for it), and may throw. Errors pass it by.
     template <class F>
     auto then(F f, Place place = Place::current()) &&;
     // `f(Error)` gives the value in place of an error. It never sees `cancelled`.

@@ -105,7 +105,11 @@ private:
         } else if constexpr (std::is_void_v<T>) {
             waiter.resolve();
         } else {
-            waiter.resolve(std::as_const(static_cast<ResultStage<T>*>(result())->value()));
+            try {
+                waiter.resolve(std::as_const(static_cast<ResultStage<T>*>(result())->value()));
+            } catch (...) {
+                waiter.settle_error(Error::from_current_exception());
+            }
         }
     }
 

@@ -35,4 +35,10 @@ protected:
     ~Scheduler() = default;
 };
 
+// `duration` from now, or the end of time.
+inline TimePoint time_after(const Scheduler& scheduler, Duration duration) noexcept {
+    const TimePoint now = scheduler.now();
+    return duration < TimePoint::max() - now ? now + duration : TimePoint::max();
+}
+
 }  // namespace bine

@@ -41,8 +41,7 @@ Deferred<> sleep_until(Scheduler& scheduler, TimePoint when, Place place) {
 }
 
 Deferred<> sleep(Scheduler& scheduler, Duration duration, Place place) {
-    const TimePoint now = scheduler.now();
-    return sleep_until(scheduler, duration < TimePoint::max() - now ? now + duration : TimePoint::max(), place);
+    return sleep_until(scheduler, time_after(scheduler, duration), place);
 }
 
 Deferred<> next_turn(Scheduler& scheduler, Place place) {

@@ -31,7 +31,7 @@ private:
 // ends cancelled for another reason, so does this.
 template <class T>
 Deferred<T> within(Scheduler& scheduler, Duration duration, Deferred<T> deferred, Place place = Place::current()) {
-    return Deferred<T>(attach<WithinStage<T>>(deferred.release(), scheduler, scheduler.now() + duration, place));
+    return Deferred<T>(attach<WithinStage<T>>(deferred.release(), scheduler, time_after(scheduler, duration), place));
 }
 
 }  // namespace bine
