@@ -1,6 +1,7 @@
 // Theory: one pooled allocation a segment. A copying segment is a header with its bytes behind it and room to grow; only
 // the last one grows. The first block of an Output is small (most answers are), the next ones larger, so that an idle
 // connection costs nothing, a small answer one block of 1 KiB, and a megabyte written in small pieces a few dozen.
+// Every other segment is a Reference: its bytes are elsewhere.
 #include "bine/base/output.h"
 
 #include <unistd.h>
@@ -30,41 +31,44 @@ namespace {
 enum class Kind : uint8_t { memory, file, descriptor };
 
 constexpr std::size_t kFirstBlock = 1024;
+constexpr std::size_t kSecondBlock = 4096;
 constexpr std::size_t kNextBlock = 16384;
 constexpr std::size_t kWorthSharing = 512;
 
 }  // namespace
 
 struct Output::Segment {
-    Segment(std::size_t allocation, std::size_t room) : allocated(allocation), capacity(room) {}
+    Segment(std::size_t allocation, std::size_t room) noexcept : allocated(allocation), capacity(room) {}
 
-    char* storage() noexcept { return reinterpret_cast<char*>(this + 1); }
-
-    // A segment whose bytes are elsewhere.
-    static Segment* make() { return new (pool_allocate(sizeof(Segment))) Segment(sizeof(Segment), 0); }
-
-    // A segment that holds at least `room` bytes of its own.
+    // One that holds at least `room` bytes of its own.
     static Segment* make_block(std::size_t room) {
         const std::size_t allocation = pool_capacity(sizeof(Segment) + room);
-        void* memory = pool_allocate(allocation);
-        auto* segment = new (memory) Segment(allocation, allocation - sizeof(Segment));
+        auto* segment = new (pool_allocate(allocation)) Segment(allocation, allocation - sizeof(Segment));
         segment->data = segment->storage();
         return segment;
     }
 
+    char* storage() noexcept { return reinterpret_cast<char*>(this + 1); }
+    bool is_block() const noexcept { return capacity != 0; }
     std::size_t unused() noexcept {
-        return capacity == 0 ? 0 : static_cast<std::size_t>(storage() + capacity - (data + length));
+        return is_block() ? static_cast<std::size_t>(storage() + capacity - (data + length)) : 0;
     }
 
     Segment* next = nullptr;
     const char* data = nullptr;
     std::size_t length = 0;
-    std::size_t allocated;
-    std::size_t capacity;
+    const std::size_t allocated;
+    const std::size_t capacity;  // 0 in a Reference
     Kind kind = Kind::memory;
-    Ref<SharedBytes::Block> shared{};
-    FileRange range{};
-    Descriptor descriptor{};
+};
+
+struct Output::Reference : Segment {
+    Reference() noexcept : Segment(sizeof(Reference), 0) {}
+    static Reference* make() { return new (pool_allocate(sizeof(Reference))) Reference; }
+
+    Ref<SharedBytes::Block> shared;
+    FileRange range;
+    Descriptor descriptor;
 };
 
 Output::Output(Output&& other) noexcept { append(std::move(other)); }
@@ -79,15 +83,20 @@ Output& Output::operator=(Output&& other) noexcept {
 
 Output::~Output() { clear(); }
 
-Output::Segment& Output::push(Segment* segment) noexcept {
+void Output::push(Segment* segment) noexcept {
     (tail_ ? tail_->next : head_) = segment;
     tail_ = segment;
-    return *segment;
+}
+
+Output::Reference& Output::push_reference() {
+    Reference* reference = Reference::make();
+    push(reference);
+    return *reference;
 }
 
 void Output::release(Segment* segment) noexcept {
     const std::size_t allocated = segment->allocated;
-    segment->~Segment();
+    if (!segment->is_block()) static_cast<Reference*>(segment)->~Reference();
     pool_free(segment, allocated);
 }
 
@@ -105,6 +114,11 @@ void Output::clear() noexcept {
 }
 
 void Output::append(std::string_view bytes) {
+    if (tail_ && tail_->unused() >= bytes.size()) {
+        if (!bytes.empty()) std::memcpy(const_cast<char*>(tail_->data) + tail_->length, bytes.data(), bytes.size());
+        commit(bytes.size());
+        return;
+    }
     while (!bytes.empty()) {
         const std::span<char> room = prepare(1);
         const std::size_t count = std::min(room.size(), bytes.size());
@@ -121,7 +135,7 @@ void Output::append_fixed(std::string_view bytes) {
         append(bytes);
         return;
     }
-    Segment& segment = push(Segment::make());
+    Reference& segment = push_reference();
     segment.data = bytes.data();
     segment.length = bytes.size();
     size_ += bytes.size();
@@ -133,7 +147,7 @@ void Output::append(SharedBytes bytes) {
         append(view);
         return;
     }
-    Segment& segment = push(Segment::make());
+    Reference& segment = push_reference();
     segment.data = view.data();
     segment.length = view.size();
     segment.shared = std::move(bytes.block_);
@@ -150,14 +164,14 @@ void Output::append_owned(std::string&& bytes) {
 
 void Output::append(FileRange range) {
     if (range.length == 0) return;
-    Segment& segment = push(Segment::make());
+    Reference& segment = push_reference();
     segment.kind = Kind::file;
     size_ += range.length;
     segment.range = std::move(range);
 }
 
 void Output::append(Descriptor descriptor) {
-    Segment& segment = push(Segment::make());
+    Reference& segment = push_reference();
     segment.kind = Kind::descriptor;
     segment.descriptor = std::move(descriptor);
     ++descriptors_;
@@ -174,8 +188,8 @@ void Output::append(Output&& other) {
 
 std::span<char> Output::prepare(std::size_t size) {
     if (!tail_ || tail_->unused() < size) {
-        const std::size_t usual = (tail_ ? kNextBlock : kFirstBlock) - sizeof(Segment);
-        push(Segment::make_block(std::max(size, usual)));
+        const std::size_t block = !tail_ ? kFirstBlock : size_ < kSecondBlock ? kSecondBlock : kNextBlock;
+        push(Segment::make_block(std::max(size, block - sizeof(Segment))));
     }
     return {const_cast<char*>(tail_->data) + tail_->length, tail_->unused()};
 }
@@ -203,17 +217,17 @@ const Output::Segment* Output::front() const noexcept {
 
 const Output::FileRange* Output::front_file() const noexcept {
     const Segment* first = front();
-    return first && first->kind == Kind::file ? &first->range : nullptr;
+    return first && first->kind == Kind::file ? &static_cast<const Reference*>(first)->range : nullptr;
 }
 
 const Descriptor* Output::front_descriptor() const noexcept {
     const Segment* first = front();
-    return first && first->kind == Kind::descriptor ? &first->descriptor : nullptr;
+    return first && first->kind == Kind::descriptor ? &static_cast<const Reference*>(first)->descriptor : nullptr;
 }
 
 Descriptor Output::take_descriptor() noexcept {
     while (head_->kind == Kind::memory) pop();
-    Descriptor taken = std::move(head_->descriptor);
+    Descriptor taken = std::move(static_cast<Reference*>(head_)->descriptor);
     --descriptors_;
     pop();
     return taken;
@@ -225,12 +239,13 @@ void Output::consume(uint64_t count) noexcept {
     while (head_ && head_->kind != Kind::descriptor) {
         Segment& first = *head_;
         if (first.kind == Kind::file) {
-            if (count < first.range.length) {
-                first.range.offset += count;
-                first.range.length -= count;
+            FileRange& range = static_cast<Reference&>(first).range;
+            if (count < range.length) {
+                range.offset += count;
+                range.length -= count;
                 return;
             }
-            count -= first.range.length;
+            count -= range.length;
         } else {
             if (count < first.length) {
                 first.data += count;
@@ -248,11 +263,12 @@ std::string Output::to_string() const {
     for (Segment* at = head_; at; at = at->next) {
         if (at->kind == Kind::memory) text.append(at->data, at->length);
         if (at->kind != Kind::file) continue;
+        const FileRange& range = static_cast<const Reference*>(at)->range;
         const std::size_t start = text.size();
-        text.resize(start + at->range.length);
-        for (std::size_t done = 0; done < at->range.length;) {
-            const auto count = ::pread(at->range.file->get(), text.data() + start + done, at->range.length - done,
-                                       static_cast<off_t>(at->range.offset + done));
+        text.resize(start + range.length);
+        for (std::size_t done = 0; done < range.length;) {
+            const auto count = ::pread(range.file->get(), text.data() + start + done, range.length - done,
+                                       static_cast<off_t>(range.offset + done));
             if (count < 0 && errno == EINTR) continue;
             if (count < 0) throw Error::from_errno(errno, "read a file to send");
             if (count == 0) throw Error(Errc::end_of_stream, "a file to send has become shorter");

@@ -88,8 +88,10 @@ public:
 
 private:
     struct Segment;
+    struct Reference;
 
-    Segment& push(Segment* segment) noexcept;
+    void push(Segment* segment) noexcept;
+    Reference& push_reference();
     void pop() noexcept;
     const Segment* front() const noexcept;
     static void release(Segment* segment) noexcept;
