@@ -9,7 +9,7 @@
 #include "bine/base/pool.h"
 #include "bine/base/text.h"
 #include "bine/wire/http1/framing.h"
-#include "bine/wire/http1/response_encoder.h"
+#include "bine/wire/http1/lines.h"
 
 namespace bine::http {
 
@@ -36,6 +36,12 @@ void Fields::reserve(std::size_t more) {
     }
     text_ = block;
     capacity_ = static_cast<uint32_t>(size);
+}
+
+void Fields::append(std::string_view text) {
+    reserve(text.size());
+    std::memcpy(text_ + size_, text.data(), text.size());
+    size_ += static_cast<uint32_t>(text.size());
 }
 
 void Fields::add(std::string_view name, std::string_view value) {

@@ -31,6 +31,8 @@ public:
     // from outside can make a line of its own), and for what only the server sets: Content-Length, Transfer-Encoding,
     // Connection.
     void add(std::string_view name, std::string_view value);
+    // Lines that are known to be right: "A: b\r\n" of literals.
+    void add_fixed(std::string_view lines) { append(lines); }
     // The only one of that name afterwards.
     void set(std::string_view name, std::string_view value);
     void set(std::string_view name, uint64_t value);
@@ -59,6 +61,7 @@ public:
 private:
     static std::pair<std::string_view, std::string_view> take_line(std::string_view& rest) noexcept;
     void reserve(std::size_t more);
+    void append(std::string_view text);
     void note(std::string_view name, bool there) noexcept;
 
     char* text_ = nullptr;

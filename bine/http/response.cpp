@@ -7,18 +7,18 @@ namespace bine::http {
 
 namespace {
 
-Response typed(std::string_view type, std::string_view body) {
+Response typed(std::string_view line, std::string_view body) {
     Response response;
-    response.fields().add("Content-Type", type);
+    response.fields().add_fixed(line);
     response.body().append(body);
     return response;
 }
 
 }  // namespace
 
-Response Response::text(std::string_view body) { return typed("text/plain; charset=utf-8", body); }
-Response Response::html(std::string_view body) { return typed("text/html; charset=utf-8", body); }
-Response Response::json(std::string_view body) { return typed("application/json", body); }
+Response Response::text(std::string_view body) { return typed("Content-Type: text/plain; charset=utf-8\r\n", body); }
+Response Response::html(std::string_view body) { return typed("Content-Type: text/html; charset=utf-8\r\n", body); }
+Response Response::json(std::string_view body) { return typed("Content-Type: application/json\r\n", body); }
 
 Response Response::of(std::string_view type, Output&& body) {
     Response response;

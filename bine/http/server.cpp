@@ -4,7 +4,7 @@
 #include "bine/http/server_state.h"
 #include "bine/reactor/reactor.h"
 #include "bine/wire/http1/date.h"
-#include "bine/wire/http1/response_encoder.h"
+#include "bine/wire/http1/lines.h"
 
 namespace bine::http {
 

@@ -11,7 +11,7 @@ enum CharacterClass : uint8_t {
     kToken = 1,      // tchar: methods, field names, codings
     kTarget = 2,     // visible ASCII but '#': what a request target may hold
     kValue = 4,      // field values: visible, blank, tab, and bytes from 0x80
-    kHost = 8,       // of a name or IPv4 address in an authority, '%' included
+    kHost = 8,       // of a name or IPv4 address in an authority, without '%'
     kQuoted = 16,    // qdtext of a quoted string
     kEntityTag = 32  // etagc
 };
@@ -24,7 +24,7 @@ constexpr std::array<uint8_t, 256> make_character_classes() {
     constexpr std::string_view alphanumeric = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     mark(alphanumeric, kToken | kHost);
     mark("!#$%&'*+-.^_`|~", kToken);
-    mark("-._~%!$&'()*+,;=", kHost);
+    mark("-._~!$&'()*+,;=", kHost);
     for (unsigned c = 0x20; c < 256; ++c) {
         if (c == 0x7f) continue;
         table[c] |= kValue;

@@ -1,5 +1,7 @@
 #include "bine/wire/http1/framing.h"
 
+#include <cstring>
+
 #include "bine/base/text.h"
 #include "bine/wire/http1/characters.h"
 #include "bine/wire/http1/lines.h"
@@ -12,25 +14,47 @@ namespace {
 // The few fields that matter here, told by length first: most names are none of them.
 enum class Known : uint8_t { none, host, expect, upgrade, connection, content_length, transfer_encoding };
 
-// `lower` is in lower case; `name` is a token.
-bool same_name(std::string_view name, std::string_view lower) noexcept {
-    for (std::size_t i = 0; i < lower.size(); ++i) {
-        if ((name[i] | 0x20) != lower[i]) return false;
+uint64_t word_at(const char* at) noexcept {
+    uint64_t word = 0;
+    std::memcpy(&word, at, sizeof word);
+    return word;
+}
+
+// Whether `text`, which holds no control bytes, is `lower`, which is of small letters and dashes, whatever its case.
+bool same_word(std::string_view text, std::string_view lower) noexcept {
+    constexpr uint64_t kSmall = 0x2020202020202020u;
+    if (text.size() != lower.size()) return false;
+    const std::size_t size = lower.size();
+    if (size >= 8 && size <= 16) {
+        const bool front = (word_at(text.data()) | kSmall) == word_at(lower.data());
+        return front && (word_at(text.data() + size - 8) | kSmall) == word_at(lower.data() + size - 8);
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+        if ((text[i] | 0x20) != lower[i]) return false;
     }
     return true;
 }
 
+// Lengths of the names below.
+constexpr bool may_matter(std::size_t size) noexcept {
+    constexpr uint32_t lengths = 1u << 4 | 1u << 6 | 1u << 7 | 1u << 10 | 1u << 14 | 1u << 17;
+    return size < 32 && (lengths >> size & 1u) != 0;
+}
+
+constexpr std::size_t key(std::size_t size, char first) noexcept { return size << 8 | static_cast<uint8_t>(first); }
+
+// Length and first letter tell nearly all names apart from these.
 Known known(std::string_view name) noexcept {
     const auto check = [name](std::string_view lower, Known which) {
-        return same_name(name, lower) ? which : Known::none;
+        return same_word(name, lower) ? which : Known::none;
     };
-    switch (name.size()) {
-        case 4: return check("host", Known::host);
-        case 6: return check("expect", Known::expect);
-        case 7: return check("upgrade", Known::upgrade);
-        case 10: return check("connection", Known::connection);
-        case 14: return check("content-length", Known::content_length);
-        case 17: return check("transfer-encoding", Known::transfer_encoding);
+    switch (key(name.size(), static_cast<char>(name.front() | 0x20))) {
+        case key(4, 'h'): return check("host", Known::host);
+        case key(6, 'e'): return check("expect", Known::expect);
+        case key(7, 'u'): return check("upgrade", Known::upgrade);
+        case key(10, 'c'): return check("connection", Known::connection);
+        case key(14, 'c'): return check("content-length", Known::content_length);
+        case key(17, 't'): return check("transfer-encoding", Known::transfer_encoding);
         default: return Known::none;
     }
 }
@@ -47,7 +71,7 @@ struct Seen {
 };
 
 void note_connection(std::string_view value, Seen& seen) noexcept {
-    if (equals_ignoring_case(value, "keep-alive")) {
+    if (same_word(value, "keep-alive")) {
         seen.says_keep_alive = true;
         return;
     }
@@ -137,6 +161,7 @@ Fault check_framing(RequestHead& head) noexcept {
     if (const Fault fault = split_target(head); fault != Fault::none) return fault;
     Seen seen;
     for (const Header& header : head.headers) {
+        if (!may_matter(header.name.size())) continue;
         if (const Fault fault = note(header, head, seen); fault != Fault::none) return fault;
     }
     if (seen.length && seen.coding) return Fault::two_lengths;

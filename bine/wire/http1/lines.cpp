@@ -1,110 +1,22 @@
 #include "bine/wire/http1/lines.h"
 
-#include <bit>
+#include <algorithm>
 #include <cstring>
 
 #include "bine/base/text.h"
-#include "bine/wire/http1/characters.h"
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
+#include "bine/wire/http1/field_line.h"
 
 namespace bine::http1 {
 
 namespace {
 
-const char* skip(CharacterClass wanted, const char* at, const char* end) noexcept {
-    while (at != end && is(wanted, *at)) ++at;
-    return at;
-}
-
-#if defined(__SSE2__)
-// Sixteen bytes at a time: names and values (cookies above all) are most of what a request is made of.
-__m128i at_most(__m128i bytes, char limit) noexcept {
-    return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(limit)), bytes);
-}
-
-// Stops at what is no token, and perhaps at what is a rare one: the table goes on from there.
-const char* skip_name(const char* at, const char* end) noexcept {
-    for (; end - at >= 16; at += 16) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-        const __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
-        const __m128i letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 25);
-        const __m128i digit = at_most(_mm_sub_epi8(bytes, _mm_set1_epi8('0')), 9);
-        const __m128i dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
-        const int common = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), dash));
-        if (common != 0xffff) return skip(kToken, at + std::countr_one(static_cast<unsigned>(common)), end);
-    }
-    return skip(kToken, at, end);
-}
-
-const char* skip_value(const char* at, const char* end) noexcept {
-    for (; end - at >= 16; at += 16) {
-        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-        const __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
-        const __m128i control = _mm_andnot_si128(tab, at_most(bytes, 0x1f));
-        const int found = _mm_movemask_epi8(_mm_or_si128(control, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f))));
-        if (found != 0) return at + std::countr_zero(static_cast<unsigned>(found));
-    }
-    return skip(kValue, at, end);
-}
-#else
-const char* skip_name(const char* at, const char* end) noexcept { return skip(kToken, at, end); }
-const char* skip_value(const char* at, const char* end) noexcept { return skip(kValue, at, end); }
-#endif
-
-Line bad(Fault& fault, Fault what) noexcept {
-    fault = what;
-    return Line::bad;
-}
-
-// `at` is where CR LF must be. Anything else there is `otherwise`, but a lone CR or LF is a bad line end.
-Line take_line_end(const char*& at, const char* end, Fault& fault, Fault otherwise) noexcept {
-    if (at == end) return Line::incomplete;
-    if (*at == '\n') return bad(fault, Fault::bad_line_end);
-    if (*at != '\r') return bad(fault, otherwise);
-    if (at + 1 == end) return Line::incomplete;
-    if (at[1] != '\n') return bad(fault, Fault::bad_line_end);
-    at += 2;
-    return Line::taken;
-}
-
-Fault what_is_wrong_with_name(const char* start, const char* stop) noexcept {
-    if (stop == start && is_blank(*stop)) return Fault::folded_line;
-    return is_blank(*stop) ? Fault::blank_before_colon : Fault::bad_field_name;
-}
-
-}  // namespace
-
-Line take_field(const char*& at, const char* end, Header& header, Fault& fault) noexcept {
-    const char* const start = at;
-    if (*start == '\r') {
-        const Line line = take_line_end(at, end, fault, Fault::bad_line_end);
-        return line == Line::taken ? Line::empty : line;
-    }
-    const char* const colon = skip_name(start, end);
-    if (colon == end) return Line::incomplete;
-    if (*colon != ':' || colon == start) return bad(fault, what_is_wrong_with_name(start, colon));
-
-    const char* value = colon + 1;
-    while (value != end && is_blank(*value)) ++value;
-    const char* stop = skip_value(value, end);
-    const char* next = stop;
-    const Line line = take_line_end(next, end, fault, Fault::bad_field_value);
-    if (line != Line::taken) return line;
-
-    while (stop != value && is_blank(stop[-1])) --stop;
-    header.name = {start, static_cast<std::size_t>(colon - start)};
-    header.value = {value, static_cast<std::size_t>(stop - value)};
-    at = next;
-    return Line::taken;
-}
-
-namespace {
-
 // "HTTP/d.d" at `at`, which moves behind it.
 Line take_version(const char*& at, const char* end, int& version, Fault& fault) noexcept {
+    if (end - at >= 8 && std::memcmp(at, "HTTP/1.1", 8) == 0) {
+        at += 8;
+        version = 11;
+        return Line::taken;
+    }
     static constexpr std::string_view kPattern = "HTTP/0.0";
     for (const char wanted : kPattern) {
         if (at == end) return Line::incomplete;
@@ -155,9 +67,9 @@ bool is_hex_digit(char c) noexcept { return is_digit(c) || ((c | 0x20) >= 'a' &&
 // A name or an IPv4 address: what may stand before the port.
 bool is_host_name(std::string_view text) noexcept {
     for (std::size_t i = 0; i < text.size(); ++i) {
-        if (!is(kHost, text[i])) return false;
-        if (text[i] != '%') continue;
-        if (text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) return false;
+        if (is(kHost, text[i])) continue;
+        if (text[i] != '%' || text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2]))
+            return false;
     }
     return !text.empty();
 }
@@ -200,6 +112,13 @@ Fault split_authority(RequestHead& head) noexcept {
 }
 
 }  // namespace
+
+bool is_sendable(std::string_view name, std::string_view value) noexcept {
+    if (name.empty() || skip_name(name.data(), name.data() + name.size()) != name.data() + name.size()) return false;
+    if (value.empty()) return true;
+    if (is_blank(value.front()) || is_blank(value.back())) return false;
+    return skip_value(value.data(), value.data() + value.size()) == value.data() + value.size();
+}
 
 bool is_authority(std::string_view text) noexcept {
     if (text.starts_with('[')) {

@@ -1,4 +1,4 @@
-// One line of a head at a time: the request line and the field lines, found and judged in one pass. Inner part of the parsers.
+// What the lines of a head are made of. Inner part of the parsers.
 #pragma once
 
 #include "bine/wire/http1/fault.h"
@@ -14,13 +14,14 @@ enum class Line : uint8_t {
 };
 
 // `at` points to the line's first byte, `end` behind the last byte there is; at < end.
-Line take_field(const char*& at, const char* end, Header& header, Fault& fault) noexcept;
-
 // Sets method, target and version; says nothing yet about the form of the target.
 Line take_request_line(const char*& at, const char* end, RequestHead& head, Fault& fault) noexcept;
 
 // Splits the target, as the method demands. Fault::none when it is right.
 Fault split_target(RequestHead& head) noexcept;
+
+// Whether a field of that name and value may be sent: a token, no control bytes, no blanks at the ends.
+bool is_sendable(std::string_view name, std::string_view value) noexcept;
 
 // host [ ":" port ], as Host and targets hold it; an empty text is none.
 bool is_authority(std::string_view text) noexcept;

@@ -7,6 +7,7 @@
 
 #include "bine/base/output.h"
 #include "bine/base/text.h"
+#include "bine/wire/http1/lines.h"
 #include "bine/wire/http1/request_parser.h"
 #include "bine/wire/http1/response_encoder.h"
 #include "bine/wire/split_input.h"

@@ -11,7 +11,7 @@
 #include <cstring>
 
 #include "bine/base/text.h"
-#include "bine/wire/http1/characters.h"
+#include "bine/wire/http1/field_line.h"
 #include "bine/wire/http1/framing.h"
 #include "bine/wire/http1/lines.h"
 

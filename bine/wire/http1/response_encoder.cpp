@@ -3,9 +3,9 @@
 #include <charconv>
 #include <cstring>
 
-#include "bine/wire/http1/characters.h"
 #include "bine/wire/http1/chunked.h"
 #include "bine/wire/http1/framing.h"
+#include "bine/wire/http1/lines.h"
 
 namespace bine::http1 {
 
@@ -71,11 +71,6 @@ void put_status_line(Pen& pen, int status) noexcept {
 bool is_status(int status) noexcept { return status == 101 || (status >= 200 && status <= 599); }
 
 }  // namespace
-
-bool is_sendable(std::string_view name, std::string_view value) noexcept {
-    const bool padded = !value.empty() && (is_blank(value.front()) || is_blank(value.back()));
-    return is_token(name) && !padded && is_field_value(value);
-}
 
 void append_continue(Output& output) { output.append("HTTP/1.1 100 Continue\r\n\r\n"); }
 

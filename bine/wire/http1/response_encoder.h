@@ -63,7 +63,4 @@ private:
 // "HTTP/1.1 100 Continue" and its empty line.
 void append_continue(Output& output);
 
-// Whether a field of that name and value may be sent: a token, and no control bytes.
-bool is_sendable(std::string_view name, std::string_view value) noexcept;
-
 }  // namespace bine::http1
