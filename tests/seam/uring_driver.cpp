@@ -85,9 +85,7 @@ void UringDriver::wake() noexcept {
 
 void UringDriver::wait(TimePoint deadline) {
     flush_all();
-    for (const SocketId id : std::exchange(to_arm_, {})) {
-        if (Slot* slot = find(id)) arm_input(*slot);
-    }
+    arm_all();
     const bool busy = !ready_[0].empty() || !ready_[1].empty() || !to_flush_.empty() || !done_.empty();
     if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front().first);
     const TimePoint time = now();
@@ -115,18 +113,36 @@ void UringDriver::arm_wake() {
     wake_armed_ = true;
 }
 
+// A receive that finds bytes takes buffers as soon as it is submitted, all there are if need be: who went without goes
+// first, or a flood on one connection would starve the others.
+void UringDriver::arm_all() {
+    for (std::vector<SocketId>* list : {&to_arm_first_, &to_arm_}) {
+        for (const SocketId id : std::exchange(*list, {})) {
+            if (Slot* slot = find(id)) arm_input(*slot);
+        }
+    }
+}
+
 void UringDriver::arm_input(Slot& slot) {
     if (slot.armed || !slot.wants_input()) return;
     slot.armed = true;
+    slot.fed = false;
     if (slot.listener) {
         io_uring_sqe& entry = begin(slot, Operation::accept, IORING_OP_ACCEPT);
         entry.ioprio = IORING_ACCEPT_MULTISHOT;
         entry.accept_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
     } else {
         io_uring_sqe& entry = begin(slot, Operation::receive, IORING_OP_RECV);
-        entry.ioprio = IORING_RECV_MULTISHOT;
+        entry.ioprio = slot.hung_up ? uint16_t{0} : uint16_t{IORING_RECV_MULTISHOT};
         entry.flags = IOSQE_BUFFER_SELECT;
+        watch_for_hang_up(slot);
     }
+}
+
+void UringDriver::watch_for_hang_up(Slot& slot) {
+    if (std::exchange(slot.watched, true)) return;
+    io_uring_sqe& entry = begin(slot, Operation::hang_up, IORING_OP_POLL_ADD);
+    entry.poll32_events = POLLERR | POLLHUP;
 }
 
 void UringDriver::cancel(Slot& slot, Operation operation) {
@@ -239,6 +255,7 @@ void UringDriver::completed(Slot& slot, Operation operation, const io_uring_cqe&
         case Operation::accept: accepted(slot, completion); break;
         case Operation::connect: connect_completed(slot, completion.res); break;
         case Operation::receive: received(slot, completion); break;
+        case Operation::hang_up: hung_up(slot); break;
         case Operation::send: sent(slot, completion.res); break;
         default: break;
     }
@@ -277,10 +294,11 @@ void UringDriver::received(Slot& slot, const io_uring_cqe& completion) {
     const int result = completion.res;
     if (!(completion.flags & IORING_CQE_F_MORE)) {
         slot.armed = false;
-        to_arm_.push_back(slot.id);
+        (slot.fed || result != -ENOBUFS ? to_arm_ : to_arm_first_).push_back(slot.id);
     }
     if (completion.flags & IORING_CQE_F_BUFFER) {
         const Buffers::Piece piece = buffers_->take(completion);
+        slot.fed = true;
         if (slot.phase == Phase::open && !piece.bytes.empty()) {
             slot.pieces.push_back(piece);
         } else {
@@ -304,6 +322,11 @@ void UringDriver::received(Slot& slot, const io_uring_cqe& completion) {
     } else {
         mark_ready(slot);
     }
+}
+
+void UringDriver::hung_up(Slot& slot) {
+    slot.hung_up = true;
+    if (slot.phase != Phase::ended && slot.armed) cancel(slot, Operation::receive);
 }
 
 void UringDriver::sent(Slot& slot, int result) {

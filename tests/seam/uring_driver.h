@@ -5,6 +5,9 @@
 // the sink has had it, or copied when the socket is paused. A connection has at most one send in flight, gathered from its
 // queue; the queue's front belongs to the kernel until that completes. Nothing is sent, and nothing told, but in wait():
 // queue sends; submit and wait in one call; reap; tell. A slot is free when no operation is in flight any more.
+//
+// A multishot receive can miss a reset (docs/the-driver-seam.md), so a poll for nothing but a hang-up stands beside it; when
+// that completes, what is left is received by single operations, which cannot.
 #pragma once
 
 #include <sys/socket.h>
@@ -77,7 +80,7 @@ public:
     void run_in_thread(ThreadTask& task) override { threads_.submit(task); }
 
 private:
-    enum class Operation : uint8_t { none, wake, accept, connect, receive, send };
+    enum class Operation : uint8_t { none, wake, accept, connect, receive, hang_up, send };
     // closing: the queue leaves; lingering: closed() has been told; ended: operations end, then closed() is told.
     enum class Phase : uint8_t { connecting, open, closing, lingering, ended };
     struct Slot;
@@ -96,7 +99,9 @@ private:
     void cancel(Slot& slot, Operation operation);
     void cancel_all(Slot& slot);
     void arm_wake();
+    void arm_all();
     void arm_input(Slot& slot);
+    void watch_for_hang_up(Slot& slot);
     void begin_send(Slot& slot);
     bool prepare_file(Slot& slot, uint64_t length);
 
@@ -108,6 +113,7 @@ private:
     void accepted(Slot& slot, const io_uring_cqe& completion);
     void connect_completed(Slot& slot, int result);
     void received(Slot& slot, const io_uring_cqe& completion);
+    void hung_up(Slot& slot);
     void sent(Slot& slot, int result);
     void end_lingering();
 
@@ -134,6 +140,7 @@ private:
     std::vector<SocketId> ready_[2];  // by lane
     std::vector<SocketId> to_flush_;
     std::vector<SocketId> to_arm_;
+    std::vector<SocketId> to_arm_first_;  // those that found no buffer the last time
     std::deque<std::pair<TimePoint, SocketId>> lingering_;
     IntrusiveList<ThreadTask> done_;
     ThreadPool threads_;

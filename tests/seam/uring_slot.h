@@ -50,6 +50,9 @@ struct UringDriver::Slot {
     bool ready = false;
     bool to_flush = false;
     bool armed = false;         // a receive, or accept, is in flight
+    bool fed = false;           // and has delivered something
+    bool watched = false;       // a poll for a hang-up has been asked for
+    bool hung_up = false;       // and has completed
     bool sending = false;
     bool shut = false;          // no more may be queued
     bool end_sent = false;
