@@ -15,3 +15,12 @@ foreach(source IN LISTS programs)
         target_link_libraries(bench_${name} PRIVATE Threads::Threads)
     endif()
 endforeach()
+
+# That parsers are linear in their input does not depend on the machine, so it is a test like others.
+find_program(BINE_VALGRIND valgrind)
+if(BINE_TESTS AND BINE_VALGRIND AND NOT BINE_SANITIZE)
+    find_package(Python3 REQUIRED COMPONENTS Interpreter)
+    add_test(NAME bench/linear
+        COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/bench/run linear --no-build --build-dir ${PROJECT_BINARY_DIR})
+    set_tests_properties(bench/linear PROPERTIES LABELS "bench" TIMEOUT 240)
+endif()
