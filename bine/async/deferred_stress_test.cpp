@@ -27,9 +27,11 @@ public:
         for (int i = 0; i < 60; ++i) act(0);
         ending_ = true;
         scope_ = std::make_unique<Scope>();
-        // What is destroyed may still look at these lists, so they are emptied first.
-        { const auto deferreds = std::exchange(deferreds_, {}); }
-        { const auto promises = std::exchange(promises_, {}); }
+        // What is destroyed may still look at these lists, and add to them.
+        while (!deferreds_.empty() || !promises_.empty()) {
+            { const auto deferreds = std::exchange(deferreds_, {}); }
+            { const auto promises = std::exchange(promises_, {}); }
+        }
     }
 
     // What was chosen, and in which order.
