@@ -1,5 +1,7 @@
 #include "bine/net/connection.h"
 
+#include <algorithm>
+
 #include "bine/base/log.h"
 
 namespace bine {
@@ -17,30 +19,39 @@ struct Connection::Told {
     bool addresses = false;
 };
 
-// Aborts a connection on which nothing moves. Traffic only stores the time; the timer looks at it when it expires.
+// Aborts a connection on which nothing moves. Traffic only stores the time; the timer looks at it when it expires. Bytes
+// that join a queue do not move: only that the queue has become shorter shows that the other side takes any.
 class Connection::IdleTimer final : public Timer {
 public:
-    IdleTimer(Connection& connection, Duration limit) : connection_(connection), limit_(limit) { arm(); }
+    IdleTimer(Connection& connection, Duration limit) : connection_(connection), limit_(limit) {
+        touch();
+        arm();
+    }
 
     void touch() noexcept { last_ = connection_.reactor_.now(); }
+    void writing(uint64_t bytes) noexcept {
+        if (connection_.queued() == 0) touch();
+        written_ += bytes;
+    }
 
     void expired() override {
+        const uint64_t sent = written_ - connection_.queued();
+        if (std::exchange(sent_, sent) != sent && connection_.queued() > 0) touch();
         if (connection_.reactor_.now() < last_ + limit_) {
-            connection_.reactor_.timers().arm(*this, last_ + limit_);
+            arm();
         } else {
             connection_.abort(Error(Errc::timed_out, "nothing was sent or received for too long"));
         }
     }
 
 private:
-    void arm() noexcept {
-        touch();
-        connection_.reactor_.timers().arm(*this, last_ + limit_);
-    }
+    void arm() noexcept { connection_.reactor_.timers().arm(*this, last_ + limit_); }
 
     Connection& connection_;
     const Duration limit_;
     TimePoint last_{};
+    uint64_t written_ = 0;
+    uint64_t sent_ = 0;
 };
 
 namespace {
@@ -54,7 +65,7 @@ struct Retired final : Disposable {
 }  // namespace
 
 Connection::Connection(Reactor& reactor, const Options& options) noexcept
-    : reactor_(reactor), write_high_(static_cast<uint32_t>(options.write_high)), lane_(options.lane) {}
+    : reactor_(reactor), lane_(options.lane) {}
 
 Connection::~Connection() = default;
 
@@ -67,7 +78,7 @@ Connection& Connection::start(Reactor& reactor, SocketId socket, std::unique_ptr
         connection->idle_ = std::make_unique<IdleTimer>(*connection, options.idle_timeout);
     }
     reactor.driver().attach(socket, *connection, options.lane);
-    reactor.driver().set_low_mark(socket, static_cast<uint32_t>(options.write_low));
+    connection->set_write_limits(options.write_high, options.write_low);
     reactor.driver().resume(socket);
     connection->make(std::move(protocol));
     return *connection;
@@ -83,7 +94,7 @@ Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote,
     }
     connection->socket_ = *socket;
     connection->pending_ = std::make_unique<Pending>(Pending{std::move(factory), std::move(done)});
-    reactor.driver().set_low_mark(*socket, static_cast<uint32_t>(options.write_low));
+    connection->set_write_limits(options.write_high, options.write_low);
     if (options.idle_timeout > Duration(0)) {
         connection->idle_ = std::make_unique<IdleTimer>(*connection, options.idle_timeout);
     }
@@ -99,6 +110,7 @@ void Connection::cancel_connect() noexcept {
 void Connection::connected() {
     const auto pending = std::move(pending_);
     if (end_ != End::none) return;
+    touch();
     std::unique_ptr<Protocol> protocol;
     std::optional<Error> error;
     try {
@@ -109,12 +121,11 @@ void Connection::connected() {
     }
     if (error) {
         abort();
-        if (pending->done) pending->done(&*error);
-        return;
+    } else {
+        reactor_.driver().resume(socket_);
+        make(std::move(protocol));
     }
-    reactor_.driver().resume(socket_);
-    make(std::move(protocol));
-    if (pending->done) pending->done(nullptr);
+    if (pending->done) reactor_.guard("connect", [&] { pending->done(error ? &*error : nullptr); });
 }
 
 void Connection::make(std::unique_ptr<Protocol> protocol) {
@@ -129,9 +140,19 @@ void Connection::guarded(std::string_view what, F&& callback) noexcept {
         try {
             callback();
         } catch (...) {
-            abort(Error::from_current_exception().with_context(what));
+            abort();  // first, as what follows may find no memory
+            give_reason(Error::from_current_exception().with_context(what));
         }
     });
+}
+
+// For an abort that nobody has heard of yet.
+void Connection::give_reason(Error reason) {
+    if (told_ && told_->abort_reason) return;
+    log::warning("net", "a protocol's callback threw; its connection is aborted",
+                 {{"peer", peer_address().to_string()}, {"error", reason.text()}});
+    if (!told_) told_ = std::make_unique<Told>();
+    told_->abort_reason = std::move(reason);
 }
 
 void Connection::data_received(std::string_view bytes) {
@@ -143,7 +164,9 @@ void Connection::end_received() {
     touch();
     ended_there_ = true;
     guarded("end_received", [this] {
-        if (!protocol_->end_received()) close();
+        Protocol* const asked = protocol_.get();
+        const bool keep_open = asked->end_received();
+        if (!keep_open && asked == protocol_.get()) close();
     });
 }
 
@@ -151,23 +174,25 @@ void Connection::descriptor_received(Descriptor descriptor) {
     guarded("descriptor_received", [&] { protocol_->descriptor_received(std::move(descriptor)); });
 }
 
+// Whoever has seen writing_is_paused() waits for writing_resumed(), also when there was no turn in which to tell the pause.
 void Connection::drained() {
     touch();
     if (!writing_paused_) return;
-    writing_paused_ = false;
+    if (!pause_told_) call();
     static_cast<Call&>(*this).unlink();
-    if (!std::exchange(pause_told_, false) || end_ != End::none) return;
-    guarded("writing_resumed", [this] { protocol_->writing_resumed(); });
+    if (!std::exchange(writing_paused_, false) || end_ != End::none) return;
+    if (std::exchange(pause_told_, false)) guarded("writing_resumed", [this] { protocol_->writing_resumed(); });
 }
 
 // The queue passed the high mark in some write(): tells it from the loop.
 void Connection::call() {
-    if (!writing_paused_ || end_ != End::none) return;
+    if (!writing_paused_ || pause_told_ || end_ != End::none) return;
     pause_told_ = true;
     guarded("writing_paused", [this] { protocol_->writing_paused(); });
 }
 
 void Connection::closed(const Error* error) {
+    lost_ = true;
     cell_.clear();
     idle_.reset();
     static_cast<Call&>(*this).unlink();
@@ -188,7 +213,7 @@ void Connection::closed(const Error* error) {
 }
 
 CloseReason Connection::reason_of(const Error* error) const {
-    if (end_ == End::aborted) {
+    if (end_ == End::aborted || reactor_.is_ending()) {
         if (told_ && told_->abort_reason) return {CloseReason::Kind::aborted, *told_->abort_reason};
         return CloseReason(CloseReason::Kind::aborted);
     }
@@ -198,6 +223,7 @@ CloseReason Connection::reason_of(const Error* error) const {
 
 void Connection::write(std::string_view bytes) {
     if (end_ != End::none) return;
+    if (idle_) idle_->writing(bytes.size());
     reactor_.driver().send(socket_, bytes, Lifetime::copy);
     check_high_mark();
 }
@@ -207,12 +233,12 @@ void Connection::write(Output&& output) {
         output.clear();
         return;
     }
+    if (idle_) idle_->writing(output.size());
     reactor_.driver().send(socket_, std::move(output));
     check_high_mark();
 }
 
 void Connection::check_high_mark() noexcept {
-    touch();
     if (writing_paused_ || queued() <= write_high_) return;
     writing_paused_ = true;
     reactor_.call_soon(*this, lane_);
@@ -226,7 +252,7 @@ uint64_t Connection::queued() const noexcept { return reactor_.driver().queued(s
 
 void Connection::set_write_limits(std::size_t high, std::size_t low) noexcept {
     write_high_ = static_cast<uint32_t>(high);
-    reactor_.driver().set_low_mark(socket_, static_cast<uint32_t>(low));
+    reactor_.driver().set_low_mark(socket_, static_cast<uint32_t>(std::min(low, high)));
 }
 
 void Connection::pause_reading() noexcept { reactor_.driver().pause(socket_); }
@@ -257,10 +283,14 @@ void Connection::abort(Error reason) noexcept {
 }
 
 void Connection::replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) {
+    if (lost_) return;
     reactor_.dispose(std::make_unique<Retired>(std::exchange(protocol_, std::move(next))));
+    if (std::exchange(pause_told_, false)) reactor_.call_soon(*this, lane_);
     guarded("connection_made", [this] { protocol_->connection_made(*this); });
-    if (leftover.empty() || end_ != End::none) return;
-    guarded("data_received", [&] { protocol_->data_received(leftover); });
+    if (end_ == End::none && !leftover.empty()) {
+        guarded("data_received", [&] { protocol_->data_received(leftover); });
+    }
+    if (end_ == End::none && ended_there_) end_received();
 }
 
 Address Connection::local_address() const {

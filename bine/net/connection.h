@@ -68,6 +68,7 @@ private:
     void check_high_mark() noexcept;
     void touch() noexcept;
     CloseReason reason_of(const Error* error) const;
+    void give_reason(Error reason);
     template <class F>
     void guarded(std::string_view what, F&& callback) noexcept;
 
@@ -93,6 +94,7 @@ private:
     bool writing_paused_ = false;
     bool pause_told_ = false;
     bool ended_there_ = false;
+    bool lost_ = false;
 };
 
 }  // namespace bine

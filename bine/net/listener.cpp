@@ -20,9 +20,15 @@ private:
     Listener& listener_;
 };
 
+// Counted, as a factory may destroy the listener that calls it.
+struct Listener::SharedFactory final : Counted {
+    explicit SharedFactory(Factory f) : make(std::move(f)) {}
+    Factory make;
+};
+
 Listener::Listener(Reactor& reactor, Factory factory, const ListenerOptions& options)
     : reactor_(reactor),
-      factory_(std::move(factory)),
+      factory_(new SharedFactory(std::move(factory))),
       options_(options),
       admission_(new Admission(options.max_connections, options.max_per_peer)) {}
 
@@ -73,20 +79,24 @@ void Listener::accepted(SocketId id, const Address& peer) {
             reactor_.driver().pause(socket_);
             waiting_for_room_ = true;
         }
+        const Ref<SharedFactory> factory = factory_;
+        const Ref<Admission> admission = admission_;
+        const ConnectionOptions options = options_.connection;
+        Reactor& reactor = reactor_;
         std::unique_ptr<Protocol> protocol;
         try {
-            protocol = factory_();
+            protocol = factory->make();
         } catch (...) {
-            admission_->leave(peer);
-            reactor_.driver().abort(id);
+            admission->leave(peer);
+            reactor.driver().abort(id);
             throw;
         }
         if (!protocol) {
-            admission_->leave(peer);
-            reactor_.driver().close(id);
+            admission->leave(peer);
+            reactor.driver().close(id);
             return;
         }
-        Connection::start(reactor_, id, std::move(protocol), options_.connection, admission_);
+        Connection::start(reactor, id, std::move(protocol), options, admission);
     });
 }
 
@@ -96,15 +106,17 @@ void Listener::connection_left() {
 }
 
 void Listener::accept_failed(const Error& error) {
-    if (!retry_) retry_ = std::make_unique<Retry>(*this);
-    reactor_.timers().arm(*retry_, reactor_.now() + kShortagePause);
-    if (const auto held = shortage_log_.allow(reactor_.now()); held >= 0) {
-        log::warning("net", "cannot accept connections for now; they wait in the backlog",
-                     {{"address", address_.to_string()},
-                      {"error", error.text()},
-                      {"cure", "raise the limit of open files (ulimit -n)"},
-                      {"not_logged", held}});
-    }
+    reactor_.guard("accept", [&] {
+        if (!retry_) retry_ = std::make_unique<Retry>(*this);
+        reactor_.timers().arm(*retry_, reactor_.now() + kShortagePause);
+        if (const auto held = shortage_log_.allow(reactor_.now()); held >= 0) {
+            log::warning("net", "cannot accept connections for now; they wait in the backlog",
+                         {{"address", address_.to_string()},
+                          {"error", error.text()},
+                          {"cure", "raise the limit of open files (ulimit -n)"},
+                          {"not_logged", held}});
+        }
+    });
 }
 
 }  // namespace bine

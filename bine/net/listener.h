@@ -1,6 +1,7 @@
 // A listening socket that gives every connection a protocol: caps, shortage of descriptors, orderly end.
 //
-// Confined to the reactor's thread, which must outlive it. Destroying it stops the listening; connections go on.
+// Confined to the reactor's thread, which must outlive it. Destroying it stops the listening; connections go on. It may be
+// destroyed by its own factory.
 #pragma once
 
 #include <memory>
@@ -37,8 +38,10 @@ private:
     void started(SocketId socket);
     void connection_left();
 
+    struct SharedFactory;
+
     Reactor& reactor_;
-    Factory factory_;
+    Ref<SharedFactory> factory_;
     const ListenerOptions options_;
     SocketId socket_;
     Address address_;

@@ -36,6 +36,7 @@ public:
         Reactor& reactor = transport.reactor();
         reactor.timers().arm(*this, reactor.now() + kHeaderTime);
     }
+    void connection_lost(const CloseReason&) override { unlink(); }
 
 private:
     void event_received(wire::ProxyHeader& header) override {
@@ -52,11 +53,10 @@ private:
 
     void protocol_failed(const Error& error) override {
         unlink();
+        // A proxy's own health check may connect and say nothing.
+        if (error.is(Errc::end_of_stream)) return transport().close();
         refuse(error);
     }
-
-    // A proxy's own health check may connect and say nothing.
-    void input_ended() override { transport().close(); }
 
     void expired() override { refuse(Error(Errc::timed_out, "no PROXY header came within 10 s")); }
 

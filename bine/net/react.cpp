@@ -57,7 +57,7 @@ private:
             code_ = kFailed;
             log::error("main", ended.error().text(), {{"at", to_string(ended.error().place())}});
         }
-        co_await reactor_.shutdown().run();
+        reactor_.shutdown().run().detach();  // goes on, whatever becomes of this
     }
 
     void signalled() {

@@ -120,6 +120,7 @@ public:
         const std::string what = "listen on " + name_ + ": descriptor " + std::to_string(fd_);
         Descriptor own(::fcntl(fd_, F_DUPFD_CLOEXEC, 3));
         if (!own) return failed(Error::from_errno(errno, what));
+        ::fcntl(fd_, F_SETFD, FD_CLOEXEC);  // no child of ours shall go on listening
         if (!socket::is_listening(own.get())) {
             return failed(Error(Errc::invalid_argument, what + " is no listening socket"));
         }
@@ -208,7 +209,12 @@ private:
 class StdioEndpoint final : public ServerEndpoint {
 public:
     Deferred<Port> listen(Reactor& reactor, Factory factory, const ListenerOptions& options) override {
-        auto protocol = factory();
+        std::unique_ptr<Protocol> protocol;
+        try {
+            protocol = factory();
+        } catch (...) {
+            return failed(Error::from_current_exception());
+        }
         if (!protocol) return failed(Error(Errc::closed, "listen on stdio: the factory refused the connection"));
         Descriptor input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
         if (!input) return failed(Error::from_errno(errno, "listen on stdio: standard input"));

@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kReadAhead = 65536;
 
+std::unexpected<Error> another_reads() {
+    return fail(Errc::local_protocol, "read a stream: another read is waiting already");
+}
+
 }  // namespace
 
 // What the Stream and its protocol share: bytes that wait for a reader, readers and writers that wait.
@@ -32,9 +36,11 @@ public:
         return taken;
     }
 
+    // For every read to ask first: two that wait would tear the bytes apart.
+    bool is_read() const noexcept { return reader_ && reader_->wanted(); }
+
     // Ends when more bytes, or the end, have come.
     Deferred<> more() {
-        if (reader_ && reader_->wanted()) return failed(Error(Errc::local_protocol, "read a stream: another read is waiting already"));
         if (transport_ && paused_) {
             paused_ = false;
             transport_->resume_reading();
@@ -59,7 +65,7 @@ public:
         }
         buffer_.append(bytes);
         wake_reader();
-        if (transport_ && !(reader_ && reader_->wanted()) && available().size() >= kReadAhead && !paused_) {
+        if (transport_ && !is_read() && available().size() >= kReadAhead && !paused_) {
             paused_ = true;
             transport_->pause_reading();
         }
@@ -108,6 +114,10 @@ public:
 
     Transport* transport() const noexcept { return transport_; }
 
+    // close() or abort() was called, rather than the Stream dropped.
+    void end_here() noexcept { ended_here_ = true; }
+    bool was_ended_here() const noexcept { return ended_here_; }
+
 private:
     void wake_reader() {
         if (!reader_) return;
@@ -121,6 +131,7 @@ private:
     std::size_t begin_ = 0;
     bool ended_ = false;
     bool paused_ = false;
+    bool ended_here_ = false;
     std::optional<CloseReason> reason_;
     std::optional<Promise<>> reader_;
     std::vector<Promise<>> writers_;
@@ -169,13 +180,18 @@ public:
         Deferred<> serving = handler_->handler(stream_of(state()));
         std::move(serving)
             .finally([keep = handler_] { (void)keep; })
-            .detach([connection](const Error& error) { handler_failed(connection, error); });
+            .detach([connection, stream = state()](const Error& error) {
+                if (!stream->was_ended_here()) handler_failed(connection, error);
+            });
     }
 
 private:
+    // The frame has gone, and with it the Stream: the connection is closing already. That the other side ended before all
+    // that was asked for came is no failure of the handler's.
     static void handler_failed(const ConnectionRef& connection, const Error& error) {
         Transport* const transport = connection.transport();
-        if (!transport || transport->is_closing()) return;
+        if (!transport) return;
+        if (error.is(Errc::end_of_stream)) return transport->close();
         log::warning("net", "a connection's handler failed",
                      {{"peer", transport->peer_address().to_string()}, {"error", error.text()}});
         transport->abort(error);
@@ -191,16 +207,19 @@ Stream::Stream(Stream&&) noexcept = default;
 
 Stream& Stream::operator=(Stream&& other) noexcept {
     if (this != &other) {
-        close();
+        Stream old(std::move(*this));
         state_ = std::move(other.state_);
     }
     return *this;
 }
 
-Stream::~Stream() { close(); }
+Stream::~Stream() {
+    if (Transport* const to = transport()) to->close();
+}
 
 Deferred<std::string> Stream::read_some(std::size_t most) {
     const Ref<State> state = state_;
+    if (state->is_read()) co_return another_reads();
     while (state->available().empty()) {
         if (state->ended()) {
             if (state->end_error().is(Errc::end_of_stream)) co_return std::string();
@@ -213,6 +232,7 @@ Deferred<std::string> Stream::read_some(std::size_t most) {
 
 Deferred<std::string> Stream::read_exactly(std::size_t count) {
     const Ref<State> state = state_;
+    if (state->is_read()) co_return another_reads();
     while (state->available().size() < count) {
         if (state->ended()) co_return fail(state->end_error());
         co_await state->more();
@@ -229,13 +249,14 @@ Deferred<std::string> Stream::read_line(ReadLineOptions options) {
 
 Deferred<std::optional<std::string>> Stream::next_line(ReadLineOptions options) {
     const Ref<State> state = state_;
+    if (state->is_read()) co_return another_reads();
     std::size_t scanned = 0;
     for (;;) {
         const std::string_view bytes = state->available();
         const std::size_t at = bytes.find('\n', scanned);
         std::size_t length = at == bytes.npos ? bytes.size() : at;
-        if (at != bytes.npos && at > 0 && bytes[at - 1] == '\r') --length;
-        if (length > options.limit + (at == bytes.npos ? 1 : 0)) {
+        if (length > 0 && bytes[length - 1] == '\r') --length;
+        if (length > options.limit) {
             co_return fail(Errc::limit_exceeded, "read a line: it is longer than " + std::to_string(options.limit));
         }
         if (at != bytes.npos) co_return state->take(length, at + 1 - length);
@@ -251,6 +272,7 @@ Deferred<std::optional<std::string>> Stream::next_line(ReadLineOptions options) 
 
 Deferred<std::string> Stream::read_until(std::string delimiter, ReadUntilOptions options) {
     const Ref<State> state = state_;
+    if (state->is_read()) co_return another_reads();
     std::size_t scanned = 0;
     for (;;) {
         const std::string_view bytes = state->available();
@@ -269,6 +291,7 @@ Deferred<std::string> Stream::read_until(std::string delimiter, ReadUntilOptions
 
 Deferred<std::string> Stream::read_all(std::size_t limit) {
     const Ref<State> state = state_;
+    if (state->is_read()) co_return another_reads();
     for (;;) {
         if (state->available().size() > limit) {
             co_return fail(Errc::limit_exceeded, "read all: more than " + std::to_string(limit) + " bytes came");
@@ -299,10 +322,14 @@ void Stream::shutdown_writing() noexcept {
 }
 
 void Stream::close() noexcept {
+    if (!state_) return;
+    state_->end_here();
     if (Transport* const to = transport()) to->close();
 }
 
 void Stream::abort() noexcept {
+    if (!state_) return;
+    state_->end_here();
     if (Transport* const to = transport()) to->abort();
 }
 

@@ -87,7 +87,8 @@ private:
 };
 
 // What serves a connection straight down. Called in connection_made. When its Deferred ends, the stream is closed; when it
-// ends in an error, the connection is aborted, and the error logged unless the connection had ended before.
+// ends in an error, the connection is aborted and the error logged, unless the connection had been closed before. That the
+// other side ended too early (end_of_stream) closes it without a word.
 using StreamHandler = Function<Deferred<>(Stream)>;
 
 // Makes protocols that run `handler`, which lives as long as the Factory or any of them.

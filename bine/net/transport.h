@@ -27,8 +27,8 @@ public:
 
     // Bytes that wait to be handed to the system.
     virtual uint64_t queued() const noexcept = 0;
-    // writing_paused comes when queued() passes `high`, writing_resumed when it has fallen to `low`.
-    // At first 64 KiB and 16 KiB.
+    // writing_paused comes when queued() passes `high`, writing_resumed when it has fallen to `low`; both from the loop,
+    // and both for whoever has seen writing_is_paused(). At first 64 KiB and 16 KiB.
     virtual void set_write_limits(std::size_t high, std::size_t low) noexcept = 0;
     virtual bool writing_is_paused() const noexcept = 0;
 
@@ -48,8 +48,9 @@ public:
     virtual bool is_closing() const noexcept = 0;
 
     // Hands the connection to `next`: the old protocol hears nothing more (no connection_lost either) and is destroyed at
-    // the end of the turn; `next` gets connection_made and then, if `leftover` is not empty, data_received with it, both
-    // from this call. The old protocol must return soon after and touch its transport no more.
+    // the end of the turn; `next` gets connection_made, then data_received with `leftover` if that is not empty, then
+    // end_received if the old one had it, all from this call. The old protocol must return soon after and touch its
+    // transport no more.
     virtual void replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) = 0;
 
     // As the system knows them, or as set_addresses told.

@@ -21,7 +21,7 @@ void UdpSocket::datagram_received(std::string_view bytes, const Address& from) {
 }
 
 void UdpSocket::send_failed(const Error& error) {
-    if (send_failed_) reactor_.guard("send_failed", [&] { send_failed_(error); });
+    if (send_failed_) reactor_.guard("send_failed", [&, callback = send_failed_] { (*callback)(error); });
 }
 
 }  // namespace bine

@@ -15,7 +15,8 @@ class UdpSocket final : private DatagramSink {
 public:
     // `bytes` is valid during the call. The callback may destroy the socket.
     using Received = Function<void(std::string_view bytes, const Address& from)>;
-    // What went wrong with an earlier send: mostly that nobody listens there (ICMP). Told only for connected sockets.
+    // What went wrong with an earlier send: mostly that nobody listens there (ICMP). Told only for connected sockets. The
+    // callback may destroy the socket.
     using SendFailed = Function<void(const Error&)>;
 
     // Throws Error. `local` with port 0 gets a port from the system; a `remote` other than no address makes that the only
@@ -27,7 +28,7 @@ public:
 
     Result<> send_to(std::string_view bytes, const Address& to);
     Result<> send(std::string_view bytes) { return send_to(bytes, Address()); }
-    void on_send_failed(SendFailed callback) { send_failed_ = std::move(callback); }
+    void on_send_failed(SendFailed callback) { send_failed_ = std::make_shared<SendFailed>(std::move(callback)); }
 
     void pause_reading() noexcept { reactor_.driver().pause(socket_); }
     void resume_reading() noexcept { reactor_.driver().resume(socket_); }
@@ -39,7 +40,7 @@ private:
 
     Reactor& reactor_;
     std::shared_ptr<Received> received_;
-    SendFailed send_failed_;
+    std::shared_ptr<SendFailed> send_failed_;
     SocketId socket_;
 };
 

@@ -4,20 +4,24 @@ namespace bine {
 
 std::string_view InputTail::join(std::string_view bytes) {
     if (kept_.empty()) return bytes;
-    kept_.append(bytes);
-    return kept_;
+    if (!bytes.empty()) {
+        if (begin_ > kept_.size() / 2) {
+            kept_.erase(0, begin_);
+            begin_ = 0;
+        }
+        kept_.append(bytes);
+    }
+    return std::string_view(kept_).substr(begin_);
 }
 
 void InputTail::keep(std::string_view rest) {
     if (rest.empty()) {
         if (!kept_.empty()) std::string().swap(kept_);
-        return;
-    }
-    const bool own = !kept_.empty() && rest.data() >= kept_.data() && rest.data() < kept_.data() + kept_.size();
-    if (own) {
-        kept_.erase(0, kept_.size() - rest.size());
-    } else {
+        begin_ = 0;
+    } else if (kept_.empty()) {
         kept_.assign(rest);
+    } else {
+        begin_ = kept_.size() - rest.size();
     }
 }
 

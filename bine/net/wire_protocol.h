@@ -23,11 +23,12 @@ public:
     bool empty() const noexcept { return kept_.empty(); }
     // What is kept with `bytes` behind it; a view into either.
     std::string_view join(std::string_view bytes);
-    // Keeps `rest`, the end of what join() answered.
+    // Keeps `rest`, the end of what join() answered. What it costs is the bytes that came, not those that are kept.
     void keep(std::string_view rest);
 
 private:
     std::string kept_;
+    std::size_t begin_ = 0;  // in front of it is what has been used
 };
 
 template <wire::Parser P>
@@ -62,45 +63,50 @@ protected:
         lagging_ = true;
         transport_->pause_reading();
     }
-    // Calls event_received for what is kept; not from inside event_received.
+    // Calls event_received for what is kept. From inside event_received it only takes lag() back.
     void resume() {
         lagging_ = false;
+        if (running_) return transport_->resume_reading();
         run(tail_.join({}));
-        if (lagging_ || next_) return;
+        if (lagging_ || replaced_) return;
         if (ended_) {
             finish();
         } else {
             transport_->resume_reading();
         }
     }
-    // Hands the connection over when event_received returns; what follows this event belongs to `next`.
+    // Hands the connection over when event_received returns, or in resume() when it was called later; what follows this
+    // event belongs to `next`.
     void upgrade(std::unique_ptr<Protocol> next) noexcept { next_ = std::move(next); }
 
 private:
     void run(std::string_view input) {
         Event event;
-        while (!lagging_ && !failed_ && !transport_->is_closing()) {
+        running_ = true;
+        while (!next_ && !lagging_ && !failed_ && !transport_->is_closing()) {
             const wire::Step step = wire_.next(input, event);
             if (step == wire::Step::event) {
                 event_received(event);
-                if (next_) return hand_over(input);
                 continue;
             }
             if (step == wire::Step::error) fail();
             break;
         }
+        running_ = false;
+        if (next_) return hand_over(input);
         tail_.keep(failed_ ? std::string_view() : input);
     }
 
     void hand_over(std::string_view leftover) {
-        const std::string kept(leftover);  // the tail dies with this protocol
-        transport_->replace_protocol(std::move(next_), kept);
+        replaced_ = true;
+        transport_->resume_reading();  // lag() has paused it, perhaps
+        transport_->replace_protocol(std::move(next_), leftover);
     }
 
     void finish() {
-        if (failed_ || transport_->is_closing()) return;
+        if (failed_ || replaced_ || transport_->is_closing()) return;
         if (wire_.end()) run(tail_.join({}));
-        if (failed_ || lagging_ || next_ || transport_->is_closing()) return;
+        if (failed_ || lagging_ || replaced_ || transport_->is_closing()) return;
         if (const auto ended = wire_.end(); !ended) {
             fail();
         } else {
@@ -118,6 +124,8 @@ private:
     Transport* transport_ = nullptr;
     std::unique_ptr<Protocol> next_;
     bool lagging_ = false;
+    bool running_ = false;
+    bool replaced_ = false;
     bool ended_ = false;
     bool failed_ = false;
 };
