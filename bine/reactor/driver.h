@@ -43,7 +43,7 @@ public:
     virtual void drained() {}
     // Descriptors came along with the bytes that follow (Unix sockets).
     virtual void descriptor_received(Descriptor descriptor) { (void)descriptor; }
-    // Last, once: the slot is free. Null after close() and after an end in good order of both sides.
+    // Last, once: the slot is free when it returns. Null after close() and after an end in good order of both sides.
     virtual void closed(const Error* error) = 0;
 
 protected:

@@ -312,13 +312,15 @@ void SimDriver::end(Slot& slot, const Error* error) {
     mark_ready(slot);
 }
 
+// The slot is there while closed() runs, so that it can be asked for its addresses.
 void SimDriver::tell_closed(Slot& slot) {
+    const SocketId id = slot.id;
     Sink* sink = std::exchange(slot.sink, nullptr);
     const std::optional<Error> error = std::move(slot.error);
     slot.closed_due = false;
     if (slot.phase == Phase::ended || slot.end_came || slot.reset) {
         slot.reset |= slot.phase == Phase::ended;  // a reset has been sent, or nothing is left to be told
-        erase(slot);
+        slot.phase = Phase::ended;
     } else {
         slot.phase = Phase::lingering;
         world_.at(world_.now() + kLinger, [&world = world_, at = place(slot)] {
@@ -327,6 +329,8 @@ void SimDriver::tell_closed(Slot& slot) {
         });
     }
     sink->closed(error ? &*error : nullptr);
+    Slot* after = find(id);
+    if (after && after->phase == Phase::ended) erase(*after);
 }
 
 }  // namespace bine::sim

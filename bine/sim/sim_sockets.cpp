@@ -133,7 +133,7 @@ Address SimDriver::peer_address(SocketId id) const {
 
 void SimDriver::set_sink(SocketId id, Sink& sink, Lane lane, bool asked_for) noexcept {
     Slot* slot = find(id, Kind::stream);
-    if (!slot || (slot->closed_due && !slot->sink)) return;
+    if (!slot || (!slot->sink && slot->phase >= Phase::lingering)) return;
     slot->sink = &sink;
     slot->lane = lane;
     slot->asked_for = asked_for;
@@ -205,7 +205,7 @@ void SimDriver::close(SocketId id) noexcept {
 
 void SimDriver::abort(SocketId id) noexcept {
     Slot* slot = find(id);
-    if (!slot || slot->phase == Phase::ended) return;
+    if (!slot || slot->phase >= Phase::lingering) return;
     if (!slot->sink) {
         erase(*slot);
         return;
@@ -216,10 +216,10 @@ void SimDriver::abort(SocketId id) noexcept {
 
 void SimDriver::abort_all() noexcept {
     slots_.for_each([this](SocketId id, Slot& slot) {
-        if (slot.kind == Kind::stream) {
-            abort(id);
-        } else {
+        if (slot.kind != Kind::stream || slot.phase == Phase::lingering) {
             erase(slot);
+        } else {
+            abort(id);
         }
     });
     for (const auto& [number, task] : std::exchange(working_, {})) task->abandoned();

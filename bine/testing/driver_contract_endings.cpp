@@ -306,6 +306,33 @@ void names_of_the_dead_find_nobody(DriverWorld& world) {
     expect(!next_client.is_closed && !next_server.is_closed && !next_client.ended, "and live on");
 }
 
+void addresses_can_be_asked_until_closed_returns(DriverWorld& world) {
+    Scene scene(world);
+    for (const bool rude : {false, true}) {
+        auto [client, server] = scene.pair();
+        Driver& driver = *scene.driver;
+        const Address peer = driver.peer_address(client.id);
+        const SocketId id = client.id;
+        Address seen;
+        client.on_closed = [&] {
+            seen = driver.peer_address(id);
+            driver.send(id, "ghost", Lifetime::copy);
+            driver.close(id);
+            driver.abort(id);
+        };
+        server.on_end = [&] { driver.close(server.id); };
+        if (rude) {
+            driver.abort(client.id);
+        } else {
+            driver.close(client.id);
+        }
+        scene.wait_until([&] { return client.is_closed; }, "closed()");
+        expect(seen == peer, "the peer is known until closed() returns");
+        scene.wait_until([&] { return server.is_closed && driver.open_sockets() == 0; }, "nothing is left");
+        if (!rude) expect(!server.error, "what closed() does to its own socket harms nobody");
+    }
+}
+
 void abort_all_tells_every_stream(DriverWorld& world) {
     Scene scene(world);
     auto first = scene.pair();
@@ -375,6 +402,7 @@ constexpr DriverCase kCases[] = {
     {"a refused connect is closed with the error", a_refused_connect_is_closed_with_the_error},
     {"close and abort while connecting", close_while_connecting},
     {"names of the dead find nobody", names_of_the_dead_find_nobody},
+    {"addresses can be asked until closed() returns", addresses_can_be_asked_until_closed_returns},
     {"abort_all tells every stream", abort_all_tells_every_stream},
     {"a driver may be destroyed with open sockets", a_driver_may_be_destroyed_with_open_sockets},
     {"connections come and go", connections_come_and_go},

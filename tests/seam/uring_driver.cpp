@@ -500,21 +500,24 @@ void UringDriver::end(Slot& slot, const Error* error) {
     mark_ready(slot);
 }
 
+// The slot is there while closed() runs, so that it can be asked for its addresses.
 void UringDriver::tell_closed(Slot& slot) {
+    const SocketId id = slot.id;
     Sink* sink = std::exchange(slot.sink, nullptr);
     const std::optional<Error> error = slot.error;
     slot.closed_due = false;
     slot.lane = Lane::native;  // what is left to do calls nobody
-    if (slot.phase == Phase::ended) {
-        erase(slot);
-    } else if (slot.end_came || slot.failed) {
+    const bool last = slot.phase == Phase::ended;
+    if (!last && (slot.end_came || slot.failed)) {
         end(slot, nullptr);
-    } else {
+    } else if (!last) {
         slot.phase = Phase::lingering;
-        lingering_.emplace_back(now() + kLinger, slot.id);
-        to_arm_.push_back(slot.id);
+        lingering_.emplace_back(now() + kLinger, id);
+        to_arm_.push_back(id);
     }
     if (sink) sink->closed(error ? &*error : nullptr);
+    Slot* after = find(id);
+    if (last && after) erase(*after);
 }
 
 void UringDriver::finish_tasks() {

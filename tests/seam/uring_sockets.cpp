@@ -178,13 +178,13 @@ void UringDriver::close(SocketId id) noexcept {
 
 void UringDriver::abort(SocketId id) noexcept {
     Slot* slot = find(id);
-    if (!slot || slot->phase == Phase::ended) return;
+    if (!slot || slot->phase >= Phase::lingering) return;
     if (slot->listener) {
         close(id);
         return;
     }
     socket::set_reset_on_close(slot->fd.get());
-    if (slot->sink || slot->phase == Phase::lingering) {
+    if (slot->sink) {
         end(*slot, nullptr);
     } else {
         erase(*slot);
@@ -192,7 +192,13 @@ void UringDriver::abort(SocketId id) noexcept {
 }
 
 void UringDriver::abort_all() noexcept {
-    slots_.for_each([this](SocketId id, Slot&) { abort(id); });
+    slots_.for_each([this](SocketId id, Slot& slot) {
+        if (slot.phase == Phase::lingering) {
+            end(slot, nullptr);
+        } else {
+            abort(id);
+        }
+    });
     threads_.end();
     while (ThreadTask* task = done_.pop_front()) task->abandoned();
 }
@@ -203,7 +209,7 @@ Address UringDriver::local_address(SocketId id) const {
 }
 
 Address UringDriver::peer_address(SocketId id) const {
-    const Slot* slot = find_stream(id);
+    const Slot* slot = find(id);
     return slot ? slot->peer : Address();
 }
 
