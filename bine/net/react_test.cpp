@@ -102,7 +102,8 @@ TEST_CASE("a signal while the shutdown triggers run lets them run; the second on
             ::usleep(20'000);  // two signals that are pending at once are one
             child.signal(SIGTERM);
         }
-        CHECK(child.told() == (twice ? "stopping " : "stopping stopped"));
+        CHECK(child.told().starts_with("stopping "));
+        CHECK((child.told().find("stopped") == std::string::npos) == twice);
         CHECK(child.wait() == (twice ? 2 : 0));
     }
 }

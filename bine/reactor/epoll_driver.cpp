@@ -259,16 +259,19 @@ void EpollDriver::close_descriptors(Slot& slot) noexcept {
 }
 
 void EpollDriver::leave_epoll(Slot& slot) noexcept {
-    if (slot.registered) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, slot.input.get(), nullptr);
-    if (slot.output_registered) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, slot.output.get(), nullptr);
-    slot.registered.reset();
-    slot.output_registered.reset();
+    stop_watching(slot.input.get(), slot.registered);
+    stop_watching(slot.output.get(), slot.output_registered);
+}
+
+void EpollDriver::stop_watching(int fd, std::optional<uint32_t>& registered) noexcept {
+    if (registered) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    registered.reset();
 }
 
 // False when this descriptor cannot be polled (a regular file).
-bool EpollDriver::apply(Slot& slot, int fd, uint64_t word, std::optional<uint32_t>& registered,
+bool EpollDriver::apply(int fd, uint64_t word, std::optional<uint32_t>& registered,
                         uint32_t wanted) noexcept {
-    if (registered == wanted || (!registered && wanted == 0) || slot.unpollable) return true;
+    if (registered == wanted || (!registered && wanted == 0)) return true;
     epoll_event event{.events = wanted, .data = {.u64 = word}};
     if (::epoll_ctl(epoll_.get(), registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) {
         return errno != EPERM;
@@ -285,11 +288,17 @@ void EpollDriver::refresh_interest(Slot& slot) noexcept {
     const uint32_t output = slot.blocked || slot.phase == Phase::connecting ? uint32_t{EPOLLOUT} : 0;
     const uint64_t word = slot.id.word();
     const bool one = !slot.output;
-    if (!apply(slot, slot.input.get(), word, slot.registered, one ? input | output : input)) {
+    if (!slot.unpollable && !apply(slot.input.get(), word, slot.registered, one ? input | output : input)) {
         slot.unpollable = true;
         unpollable_.push_back(slot.id);
     }
-    if (!one) apply(slot, slot.output.get(), word, slot.output_registered, output);
+    if (one) return;
+    if (output != 0) {
+        apply(slot.output.get(), word, slot.output_registered, output);
+    } else {
+        // Not with an interest of nothing: that a pipe has lost its reader would be reported for ever.
+        stop_watching(slot.output.get(), slot.output_registered);
+    }
 }
 
 Result<SocketId> EpollDriver::listen(const Address& address, const ListenOptions& options, AcceptSink& sink) {
@@ -306,6 +315,7 @@ Result<SocketId> EpollDriver::listen(const Address& address, const ListenOptions
 
 Result<SocketId> EpollDriver::adopt_listener(Descriptor socket, AcceptSink& sink) {
     socket::set_non_blocking(socket.get());
+    if (socket::local_address(socket.get()).is_ip()) socket::set_no_delay(socket.get(), true);  // connections inherit it
     auto [id, slot] = add(Kind::listener, std::move(socket));
     slot->accept_sink = &sink;
     slot->adopted = true;
@@ -339,7 +349,7 @@ void EpollDriver::accept_some(Slot& listener) {
         }
     }
     Slot* slot = find(listener_id);
-    if (slot && slot->paused && slot->registered.value_or(0) != 0) apply(*slot, slot->input.get(), slot->id.word(), slot->registered, 0);
+    if (slot && slot->paused && slot->registered.value_or(0) != 0) apply(slot->input.get(), slot->id.word(), slot->registered, 0);
 }
 
 Result<SocketId> EpollDriver::open_datagram(const Address& local, const Address& remote, DatagramSink& sink) {

@@ -100,8 +100,9 @@ private:
 
     // What epoll is asked for. Lazily: a paused slot stays registered until something comes.
     void refresh_interest(Slot& slot) noexcept;
-    bool apply(Slot& slot, int fd, uint64_t word, std::optional<uint32_t>& registered, uint32_t wanted) noexcept;
+    bool apply(int fd, uint64_t word, std::optional<uint32_t>& registered, uint32_t wanted) noexcept;
     void leave_epoll(Slot& slot) noexcept;
+    void stop_watching(int fd, std::optional<uint32_t>& registered) noexcept;
 
     // The parts of wait().
     void flush_all() noexcept;
@@ -132,6 +133,7 @@ private:
     void after_flush(Slot& slot) noexcept;
     void queue_emptied(Slot& slot) noexcept;
     void write_failed(Slot& slot, int error) noexcept;
+    static Error write_error(const Slot& slot, int error);
     void end(Slot& slot, std::optional<Error> error) noexcept;
     void notify(Slot& slot) noexcept;
 

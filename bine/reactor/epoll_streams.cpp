@@ -20,7 +20,7 @@ constexpr Duration kLinger = std::chrono::seconds(5);
 constexpr std::size_t kWorthSendingAtOnce = 16384;
 constexpr uint64_t kSentPerTurn = 1u << 20;
 constexpr std::size_t kParts = 64;
-constexpr std::size_t kDescriptorsPerMessage = 64;
+constexpr std::size_t kDescriptorsPerMessage = 253;  // SCM_MAX_FD
 
 }  // namespace
 
@@ -107,8 +107,8 @@ void EpollDriver::stream_ready(Slot& slot, uint32_t events) {
         if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) connect_finished(slot);
         return;
     }
-    if ((events & EPOLLOUT) && slot.blocked) queue_for_flush(slot);
     const bool broken = events & (EPOLLERR | EPOLLHUP);
+    if (slot.blocked && (broken || (events & EPOLLOUT))) queue_for_flush(slot);
     if (!(events & EPOLLIN) && !broken) return;
     if (slot.discards()) {
         discard(slot);
@@ -118,7 +118,7 @@ void EpollDriver::stream_ready(Slot& slot, uint32_t events) {
         hung_up(slot, events);
     } else if (slot.registered.value_or(0) & EPOLLIN) {
         const uint32_t output = slot.blocked && !slot.output ? uint32_t{EPOLLOUT} : 0;
-        apply(slot, slot.input.get(), slot.id.word(), slot.registered, output);
+        apply(slot.input.get(), slot.id.word(), slot.registered, output);
     }
 }
 
@@ -189,17 +189,23 @@ long EpollDriver::read_with_descriptors(Slot& slot, std::span<char> buffer) {
     const long count = ::recvmsg(slot.input.get(), &message, MSG_CMSG_CLOEXEC);
     const int error = errno;
     if (count < 0) return count;
+    std::vector<Descriptor> came;
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
         const std::size_t fds = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (std::size_t i = 0; i < fds; ++i) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(header) + i * sizeof fd, sizeof fd);
-            slot.sink->descriptor_received(Descriptor(fd));
+            came.emplace_back(fd);
         }
     }
+    const SocketId id = slot.id;
+    const auto receives = [&] { return find(id) == &slot && slot.phase == Phase::open; };
+    for (Descriptor& descriptor : came) {
+        if (receives()) slot.sink->descriptor_received(std::move(descriptor));
+    }
     errno = error;
-    return slot.phase == Phase::open ? count : (errno = EAGAIN, -1);
+    return receives() ? count : (errno = EAGAIN, -1);
 }
 
 // Reads what nobody wants any more, until the other side ends.
@@ -228,14 +234,15 @@ void EpollDriver::hung_up(Slot& slot, uint32_t events) noexcept {
     } else if (slot.output && (events & EPOLLERR)) {
         write_failed(slot, EPIPE);
     } else {
-        leave_epoll(slot);
+        stop_watching(slot.input.get(), slot.registered);
     }
 }
 
 void EpollDriver::send(SocketId id, std::string_view bytes, Lifetime lifetime) {
     Slot* slot = find_stream(id);
     if (!slot || !slot->may_send() || bytes.empty()) return;
-    if (bytes.size() >= kWorthSendingAtOnce && slot->queue.empty() && slot->phase == Phase::open) {
+    if (bytes.size() >= kWorthSendingAtOnce && slot->queue.empty() && slot->departing.empty() &&
+        slot->phase == Phase::open) {
         const long count = send_at_once(*slot, bytes);
         if (count < 0) return;
         bytes.remove_prefix(static_cast<std::size_t>(count));
@@ -346,10 +353,14 @@ long EpollDriver::send_memory(Slot& slot, std::span<iovec> parts, bool more) noe
     if (!slot.socket) return ::writev(fd, parts.data(), static_cast<int>(parts.size()));
     if (slot.departing.empty() && parts.size() == 1) return ::send(fd, parts[0].iov_base, parts[0].iov_len, flags);
 
+    if (slot.departing.size() > kDescriptorsPerMessage) {
+        parts = parts.first(1);
+        parts[0].iov_len = 1;  // leaves bytes for the others to go with
+    }
     msghdr message{};
     message.msg_iov = parts.data();
     message.msg_iovlen = parts.size();
-    alignas(cmsghdr) char control[CMSG_SPACE(kDescriptorsPerMessage * sizeof(int))] = {};
+    alignas(cmsghdr) char control[CMSG_SPACE(kDescriptorsPerMessage * sizeof(int))];
     const std::size_t passed = std::min(slot.departing.size(), kDescriptorsPerMessage);
     if (passed > 0) {
         message.msg_control = control;
@@ -413,9 +424,15 @@ void EpollDriver::write_failed(Slot& slot, int error) noexcept {
         return;
     }
     if (slot.socket) socket::set_reset_on_close(slot.input.get());
-    const bool shortened = error == ENODATA;
-    end(slot, shortened ? Error(Errc::end_of_stream, "send a file: it has become shorter")
-                        : Error::from_errno(error, "send to " + slot.peer.to_string()));
+    end(slot, write_error(slot, error));
+}
+
+Error EpollDriver::write_error(const Slot& slot, int error) {
+    if (error == ENODATA) return Error(Errc::end_of_stream, "send a file: it has become shorter");
+    if (error == EOPNOTSUPP) {
+        return Error(Errc::unsupported, "pass a descriptor to " + slot.peer.to_string() + ": only Unix sockets can do that");
+    }
+    return Error::from_errno(error, "send to " + slot.peer.to_string());
 }
 
 void EpollDriver::shutdown(SocketId id) noexcept {

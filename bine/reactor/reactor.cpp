@@ -127,6 +127,7 @@ Reactor::Reactor(std::unique_ptr<Driver> driver, Options options)
 }
 
 Reactor::~Reactor() {
+    ending_ = true;
     thread_ = this_thread();
     driver_->abort_all();
     int turns = 0;
@@ -157,7 +158,7 @@ void Reactor::stop() noexcept {
 
 bool Reactor::settle(Duration most) {
     const TimePoint deadline = driver_->now() + most;
-    while (unfinished_ > 0 && driver_->now() < deadline) turn(deadline);
+    while (unfinished_ > 0 && driver_->now() < deadline && !mailbox_->stopping.exchange(false)) turn(deadline);
     return unfinished_ == 0;
 }
 

@@ -60,8 +60,8 @@ public:
     void run();
     // Ends run() after the current turn; when none runs, the next run() returns at once. From any thread.
     void stop() noexcept;
-    // Turns until every connection that was closed has handed its output to the system, for `most` at most. Answers whether
-    // none is left.
+    // Turns until every connection that was closed has handed its output to the system, for `most` at most, or stop().
+    // Answers whether none is left.
     bool settle(Duration most);
     // One turn, which waits until `deadline` at most (TimePoint::min(): not at all). For tests and nested loops.
     void turn(TimePoint deadline);
@@ -69,6 +69,8 @@ public:
     // The one that is turning in this thread; null outside of a turn.
     static Reactor* current() noexcept;
     bool in_thread() const noexcept;
+    // It is being destroyed.
+    bool is_ending() const noexcept { return ending_; }
 
     TimePoint now() const noexcept override { return now_; }
     WallTime wall_now() noexcept { return driver_->wall_now(); }
@@ -149,6 +151,7 @@ private:
     std::unique_ptr<Shutdown> shutdown_;
     std::size_t unfinished_ = 0;
     int depth_ = 0;
+    bool ending_ = false;
     uint64_t thread_ = 0;
 };
 
