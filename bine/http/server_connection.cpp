@@ -18,8 +18,10 @@ using wire::Step;
 
 namespace {
 
-constexpr uint64_t kFlushAt = 32768;      // of answers gathered in one run
-constexpr uint64_t kWorthCopying = 2048;  // bodies up to here join their head, so that an answer is one piece
+constexpr uint64_t kFlushAt = 32768;           // of answers gathered in one run
+constexpr uint64_t kWorthCopying = 2048;       // bodies up to here join their head, so that an answer is one piece
+constexpr std::size_t kManyRequests = 1536;    // bytes of input that are likely to be several requests
+constexpr std::size_t kRoomForAnswers = 3840;  // whose answers should be one piece, too
 
 class Running {
 public:
@@ -93,6 +95,7 @@ void ServerConnection::run_buffer() {
 
 std::string_view ServerConnection::run(std::string_view input) {
     Output output;
+    if (input.size() >= kManyRequests && !exchange_) (void)output.prepare(kRoomForAnswers);
     {
         const Running running(running_);
         input = take_events(input, output);
@@ -133,23 +136,21 @@ void ServerConnection::head_received(http1::RequestEvent& event, std::string_vie
                                      Output& output) {
     ++requests_;
     waiting_ = Waiting::nothing;
-    const bool has_body = event.head.has_body();
-    std::optional<Response> response;
-    if (!has_body) {
-        Request request(event.head);
-        request.connection_ = this;
-        response = try_at_once(request);
-        if (response && !response->is_stream() && !response->is_upgrade()) {
-            answer_at_once(request, *response, output);
-            if (!closing_) parser_.next(input, event);
-            return;
-        }
+    if (event.head.has_body()) {
+        make_exchange(event.head, bytes, output).start(server_->handler);
+        return;
+    }
+    Request request(event.head);
+    request.connection_ = this;
+    std::optional<Response> response = try_at_once(request);
+    if (response && !response->is_stream() && !response->is_upgrade()) {
+        answer_at_once(request, *response, output);
+        if (!closing_) parser_.next(input, event);
+        return;
     }
     Exchange& exchange = make_exchange(event.head, bytes, output);
-    if (!has_body) {
-        parser_.next(input, event);
-        exchange.body_ended({});
-    }
+    parser_.next(input, event);
+    exchange.body_ended({});
     if (response) {
         exchange.start(std::move(*response));
     } else {

@@ -146,7 +146,9 @@ Result<> ResponseEncoder::end(std::span<const Header> trailers, Output& output) 
     if (framing_ == Framing::length && sent_ != length_) {
         return fail(Errc::local_protocol, "the body is shorter than its Content-Length");
     }
-    if (Result<> checked = check(trailers); !checked) return checked;
+    if (!trailers.empty()) {
+        if (Result<> checked = check(trailers); !checked) return checked;
+    }
     if (framing_ == Framing::chunked) {
         Pen pen(output.prepare(8 + room_for(trailers)));
         pen.put("0\r\n");
