@@ -89,7 +89,7 @@ bool World::turn_hosts() {
 bool World::run_until(Function<bool()> holds, Duration limit) {
     const TimePoint end = now_ + limit;
     while (!holds()) {
-        if (turn_hosts()) continue;
+        if (turn_hosts() || holds()) continue;
         TimePoint next = next_event();
         for (const auto& host : hosts_) next = std::min(next, host->driver->sleeps_until());
         if (next > end) return false;

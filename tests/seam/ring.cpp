@@ -81,7 +81,7 @@ void Ring::enter(TimePoint now, TimePoint deadline) {
     const bool wait = deadline > now && head == tail;
     if (!needs_enter(wait)) return;
     std::atomic_ref(*rings_.at<uint32_t>(params_.sq_off.tail)).store(tail_, std::memory_order_release);
-    const auto length = std::max((deadline - now).count(), int64_t{0});
+    const auto length = wait && deadline != TimePoint::max() ? (deadline - now).count() : int64_t{0};
     __kernel_timespec timeout{.tv_sec = length / 1'000'000'000, .tv_nsec = length % 1'000'000'000};
     io_uring_getevents_arg argument{};
     if (wait && deadline != TimePoint::max()) argument.ts = reinterpret_cast<uint64_t>(&timeout);
