@@ -8,10 +8,10 @@ namespace bine::http {
 namespace {
 
 Handler& fixed_answer(int status) {
-    static Handler bad_request(
+    static Handler bad_request = Handler::without_body(
         [](Request&) { return Response::error(400, "The address is not encoded as it should be."); });
-    static Handler no_tunnel([](Request&) { return Response::error(501); });
-    static Handler options([](Request&) { return Response(204); });
+    static Handler no_tunnel = Handler::without_body([](Request&) { return Response::error(501); });
+    static Handler options = Handler::without_body([](Request&) { return Response(204); });
     return status == 400 ? bad_request : status == 501 ? no_tunnel : options;
 }
 
@@ -85,7 +85,7 @@ Deferred<Response> Dispatch::run_later(Request& request, Handler& handler, uint8
 Deferred<Response> Dispatch::start_from(Request& request, Handler& handler, uint8_t index) {
     if (index == request.middleware_count_) {
         if (handler.kind() == Handler::Kind::async) return handler.answer_later(request);
-        if (request.has_body()) return collect_and_run(request, handler);
+        if (request.has_body() && handler.wants_body()) return collect_and_run(request, handler);
         return ready(handler.answer(request));
     }
     Middleware& middleware = *request.middleware_[index];

@@ -40,7 +40,15 @@ public:
     // One that looks at the request and says who answers. It must not answer, and may be asked twice for one request.
     static Handler selector(Selector select) { return Handler(std::move(select), 0); }
 
+    // A plain handler that has no use for the body, and is called without waiting for it: what refuses.
+    static Handler without_body(Plain answer) {
+        Handler handler(std::move(answer));
+        handler.wants_body_ = false;
+        return handler;
+    }
+
     Kind kind() const noexcept { return kind_; }
+    bool wants_body() const noexcept { return wants_body_; }
 
     // Follows selectors: the plain or asynchronous handler for `request`, with parameters and middleware noted in it.
     Handler& select(Request& request) {
@@ -64,6 +72,7 @@ private:
     }
 
     Kind kind_;
+    bool wants_body_ = true;
     Plain plain_;
     Async async_;
     Selector selector_;

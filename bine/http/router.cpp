@@ -109,13 +109,13 @@ struct Router::Table {
 };
 
 Router::Table::Table()
-    : not_found([](Request&) { return Response::error(404); }),
-      not_allowed([](Request& request) {
+    : not_found(Handler::without_body([](Request&) { return Response::error(404); })),
+      not_allowed(Handler::without_body([](Request& request) {
           return Response::error(405).set("Allow", allowed(*static_cast<const Node*>(request.node_)));
-      }),
-      options([](Request& request) {
+      })),
+      options(Handler::without_body([](Request& request) {
           return Response(204).set("Allow", allowed(*static_cast<const Node*>(request.node_)));
-      }) {}
+      })) {}
 
 Router::Router() : table_(std::make_unique<Table>()) {}
 Router::Router(Router&&) noexcept = default;

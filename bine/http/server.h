@@ -10,7 +10,7 @@
 // Requests of one connection are served one after the other: what is pipelined behind a request that waits for its
 // handler stays unread, so answers are in order and a connection holds one request at a time.
 // Whoever breaks a limit or the protocol gets the answer that says so, then the connection is closed; one line is logged
-// a second at most.
+// a second at most. Confined to the thread of the reactor that its connections are on; not to be destroyed by a handler.
 #pragma once
 
 #include <cstdint>

@@ -298,7 +298,7 @@ void ServerConnection::want_body() {
 
 // The transport tells of room only when it has told of the lack of it; in between, the next turn looks.
 void ServerConnection::want_output() {
-    reactor().call_soon(*this);
+    if (waiting_ == Waiting::output) waiting_ = Waiting::nothing;
     if (!running_) settle();
 }
 
@@ -457,7 +457,10 @@ void ServerConnection::update_waiting() {
     if (closing_) return wait_for(Waiting::output, now + options().write_time);
     if (exchange_ && exchange_->wants_body()) return wait_for(Waiting::body, exchange_->body_deadline());
     const bool blocked = exchange_ ? exchange_->wants_output() : transport_->writing_is_paused() && !buffer_.empty();
-    if (blocked) return wait_for(Waiting::output, now + options().write_time);
+    if (blocked) {
+        if (waiting_ != Waiting::output) reactor().call_soon(*this);  // see want_output()
+        return wait_for(Waiting::output, now + options().write_time);
+    }
     if (exchange_) {
         waiting_ = Waiting::nothing;
     } else if (discarding_) {

@@ -234,6 +234,15 @@ TEST_CASE("a body that nobody reads is let by when it is short, and ends the con
     CHECK(chunked.send(get("/")).empty());
 }
 
+TEST_CASE("what nobody answers is refused without waiting for its body") {
+    Client client(small_site());
+    const std::string head = " HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n";
+    CHECK(is_refusal(client.send("POST /" + head), 405));
+    CHECK(client.closed());
+    Client other(small_site());
+    CHECK(is_refusal(other.send("POST /none" + head), 404));
+}
+
 TEST_CASE("what is wrong in a body that nobody reads ends the connection, and is not taken for a request") {
     CapturedLog log;
     Client client(small_site());

@@ -13,13 +13,14 @@ inline Line bad(Fault& fault, Fault what) noexcept {
 
 // `at` is where CR LF must be. Anything else there is `otherwise`, but a lone CR or LF is a bad line end.
 inline Line take_line_end(const char*& at, const char* end, Fault& fault, Fault otherwise) noexcept {
+    if (end - at >= 2 && at[0] == '\r' && at[1] == '\n') {
+        at += 2;
+        return Line::taken;
+    }
     if (at == end) return Line::incomplete;
     if (*at == '\n') return bad(fault, Fault::bad_line_end);
     if (*at != '\r') return bad(fault, otherwise);
-    if (at + 1 == end) return Line::incomplete;
-    if (at[1] != '\n') return bad(fault, Fault::bad_line_end);
-    at += 2;
-    return Line::taken;
+    return at + 1 == end ? Line::incomplete : bad(fault, Fault::bad_line_end);
 }
 
 // `stop` is where the name ends, and no colon.

@@ -35,10 +35,12 @@ bool same_word(std::string_view text, std::string_view lower) noexcept {
     return true;
 }
 
-// Lengths of the names below.
-constexpr bool may_matter(std::size_t size) noexcept {
+// Whether a name has the length and the first letter of one below: most have not.
+bool may_matter(std::string_view name) noexcept {
     constexpr uint32_t lengths = 1u << 4 | 1u << 6 | 1u << 7 | 1u << 10 | 1u << 14 | 1u << 17;
-    return size < 32 && (lengths >> size & 1u) != 0;
+    constexpr uint32_t letters =
+        1u << ('c' & 31) | 1u << ('e' & 31) | 1u << ('h' & 31) | 1u << ('t' & 31) | 1u << ('u' & 31);
+    return name.size() < 32 && (lengths >> name.size() & letters >> (name.front() & 31) & 1u) != 0;
 }
 
 constexpr std::size_t key(std::size_t size, char first) noexcept { return size << 8 | static_cast<uint8_t>(first); }
@@ -161,7 +163,7 @@ Fault check_framing(RequestHead& head) noexcept {
     if (const Fault fault = split_target(head); fault != Fault::none) return fault;
     Seen seen;
     for (const Header& header : head.headers) {
-        if (!may_matter(header.name.size())) continue;
+        if (!may_matter(header.name)) continue;
         if (const Fault fault = note(header, head, seen); fault != Fault::none) return fault;
     }
     if (seen.length && seen.coding) return Fault::two_lengths;

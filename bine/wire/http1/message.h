@@ -60,13 +60,13 @@ public:
 
     HeaderList list() const noexcept { return {items_, size_}; }
     void clear() noexcept { size_ = 0; }
-    // The next one, to be filled; at most kCapacity.
+    // The next one, to be filled; there is room for one more than can be taken.
     Header& next() noexcept { return items_[size_]; }
     void take_next() noexcept { ++size_; }
 
 private:
     union {
-        Header items_[kCapacity];
+        Header items_[kCapacity + 1];
     };
     std::size_t size_ = 0;
 };

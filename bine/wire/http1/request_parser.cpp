@@ -116,23 +116,26 @@ bool RequestParser::line_may_be_complete(std::string_view input) const noexcept 
 }
 
 Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint32_t limit, Fault too_long) {
-    const char* const end = input.data() + input.size();
-    const char* at = input.data() + line_start_;
     if (!line_may_be_complete(input)) return wait_for_line(input, limit, too_long);
     const std::size_t most = std::min<std::size_t>(limits_->fields, HeaderTable::kCapacity);
-    while (at != end) {
-        Fault fault = Fault::none;
-        const Line line = take_field(at, end, table.next(), fault);
-        if (line == Line::incomplete || line == Line::bad) return stop_at(line, fault, input, limit, too_long);
-        line_start_ = static_cast<uint32_t>(at - input.data());
-        if (line_start_ > limit) return fail(too_long);
-        scanned_ = line_start_;
-        if (line == Line::empty) return Step::event;
-        if (fields_ == most) return fail(Fault::many_fields);
-        ++fields_;
+    const char* const start = input.data();
+    const char* const end = start + input.size();
+    const char* at = start + line_start_;
+    std::size_t fields = fields_;
+    Line line = Line::taken;
+    Fault fault = Fault::none;
+    while (at != end && line == Line::taken) {
+        line = take_field(at, end, table.next(), fault);
+        if (static_cast<std::size_t>(at - start) > limit) return fail(too_long);
+        if (line != Line::taken) break;
+        if (fields == most) return fail(Fault::many_fields);
+        ++fields;
         table.take_next();
     }
-    return wait_for_line(input, limit, too_long);
+    fields_ = static_cast<uint16_t>(fields);
+    line_start_ = static_cast<uint32_t>(at - start);
+    if (line == Line::empty) return Step::event;
+    return stop_at(line, fault, input, limit, too_long);
 }
 
 // No end yet of the line at line_start_.

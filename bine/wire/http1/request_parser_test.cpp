@@ -397,6 +397,19 @@ TEST_CASE("each limit holds to the byte, however the input is cut") {
     CHECK(status_for(chunked_request("0\r\na:\r\nb:\r\nc:\r\nd:\r\ne:\r\n\r\n"), body) == 431);
 }
 
+TEST_CASE("a limit beyond the table of fields is the table's") {
+    Limits limits;
+    limits.fields = 1000;
+    const auto with = [](std::size_t fields) {
+        std::string input = "GET / HTTP/1.1\r\nHost: a\r\n";
+        for (std::size_t i = 1; i < fields; ++i) input += "a: b\r\n";
+        return input + "\r\n";
+    };
+    CHECK(status_for(with(HeaderTable::kCapacity), limits) == 0);
+    CHECK(status_for(with(HeaderTable::kCapacity + 1), limits) == 431);
+    CHECK(run(with(HeaderTable::kCapacity + 40), limits).is(Errc::limit_exceeded));
+}
+
 TEST_CASE("the limit of one body can be moved") {
     std::string_view input = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
     RequestParser parser(kDefaults);

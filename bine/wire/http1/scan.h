@@ -31,7 +31,9 @@ inline const char* skip_name(const char* at, const char* end) noexcept {
         const __m128i digit = at_most(_mm_sub_epi8(bytes, _mm_set1_epi8('0')), 9);
         const __m128i dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
         const int common = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), dash));
-        if (common != 0xffff) return skip(kToken, at + std::countr_one(static_cast<unsigned>(common)), end);
+        if (common == 0xffff) continue;
+        at += std::countr_one(static_cast<unsigned>(common));
+        return *at == ':' ? at : skip(kToken, at, end);
     }
     return skip(kToken, at, end);
 }
@@ -42,7 +44,9 @@ inline const char* skip_value(const char* at, const char* end) noexcept {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
         const __m128i odd = _mm_cmplt_epi8(_mm_add_epi8(bytes, _mm_set1_epi8(1)), _mm_set1_epi8(0x21));
         const int found = _mm_movemask_epi8(odd);
-        if (found != 0) return skip(kValue, at + std::countr_zero(static_cast<unsigned>(found)), end);
+        if (found == 0) continue;
+        at += std::countr_zero(static_cast<unsigned>(found));
+        return *at == '\r' ? at : skip(kValue, at, end);
     }
     return skip(kValue, at, end);
 }

@@ -86,8 +86,9 @@ std::string percent_encode(std::string_view text, bool keep_slashes) {
 
 bool is_plain_path(std::string_view path) noexcept {
     for (std::size_t i = 0; i < path.size(); ++i) {
+        if (path[i] != '.' && path[i] != '%') continue;
         if (path[i] == '%') return false;
-        if (path[i] != '.' || (i > 0 && path[i - 1] != '/')) continue;
+        if (i > 0 && path[i - 1] != '/') continue;
         const std::size_t dots = path.substr(i).starts_with("..") ? 2 : 1;
         if (i + dots == path.size() || path[i + dots] == '/') return false;
     }
