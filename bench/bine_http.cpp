@@ -30,6 +30,4 @@ int serve(uint16_t port) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-    return serve(argc > 1 ? static_cast<uint16_t>(std::atoi(argv[1])) : 0);
-}
+int main(int argc, char** argv) { return serve(argc > 1 ? static_cast<uint16_t>(std::atoi(argv[1])) : 0); }

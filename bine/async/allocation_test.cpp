@@ -70,7 +70,9 @@ TEST_CASE("nor do cancellation, sleeping and queues") {
     CHECK(allocations_of([&] {
               Promise<int> promise;
               promise.on_cancel([]() noexcept {});
-              { auto chain = plus_one(promise.deferred()); }
+              {
+                  auto chain = plus_one(promise.deferred());
+              }
               auto nap = sleep(clock, 1s);
               clock.advance(1s);
               auto item = queue.get();

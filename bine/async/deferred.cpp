@@ -85,12 +85,12 @@ struct ChainLoop {
         }
     };
 
-    List settled;  // each to be delivered to its parent
-    List dying;    // each to be ended with all below it, before anything else is delivered
+    List settled;                // each to be delivered to its parent
+    List dying;                  // each to be ended with all below it, before anything else is delivered
     Stage* running = nullptr;    // the body on top of the stack
     Stage* announced = nullptr;  // frames without a promise yet, innermost first
     Context* context = nullptr;  // a counted share, held by hand so that the thread's loop needs no destructor
-    bool active = false;  // somebody down the stack will run(), or does
+    bool active = false;         // somebody down the stack will run(), or does
     uint16_t thread = 0;
 
     void enqueue(Stage& stage) noexcept {
@@ -225,11 +225,7 @@ void ChainLoop::end_chain(Stage& root) noexcept {
 }
 
 Stage::Stage(uint8_t holds, uint8_t takes, std::size_t bytes, const Place& made) noexcept
-    : made_(made),
-      bytes_(static_cast<uint32_t>(bytes)),
-      thread_(number_for_checks()),
-      holds_(holds),
-      takes_(takes) {}
+    : made_(made), bytes_(static_cast<uint32_t>(bytes)), thread_(number_for_checks()), holds_(holds), takes_(takes) {}
 
 Stage::~Stage() {
     while (branches_) branches_->leave_owner();
@@ -422,7 +418,9 @@ void throw_used_promise() {
     throw Error(Errc::resolved_twice, "a Promise was used after it had given its result, or had been moved from");
 }
 
-void throw_given_twice() { throw Error(Errc::invalid_argument, "a Promise has one Deferred, and it was asked for twice"); }
+void throw_given_twice() {
+    throw Error(Errc::invalid_argument, "a Promise has one Deferred, and it was asked for twice");
+}
 
 // A coroutine's side.
 

@@ -189,8 +189,7 @@ inline Deferred<> ready(Place place = Place::current()) {
 }
 template <class T>
 Deferred<std::decay_t<T>> ready(T&& value, Place place = Place::current()) {
-    Deferred<std::decay_t<T>> deferred(
-        make_stage<SourceStage<std::decay_t<T>>>(uint8_t{Stage::kConsumer}, place));
+    Deferred<std::decay_t<T>> deferred(make_stage<SourceStage<std::decay_t<T>>>(uint8_t{Stage::kConsumer}, place));
     deferred.stage()->set(std::forward<T>(value));
     return deferred;
 }

@@ -114,7 +114,9 @@ TEST_CASE("cancellation from below destroys a million waiting coroutines on a sm
         Promise<int> promise;
         auto top = promise.deferred();
         for (int i = 0; i < kSteps; ++i) top = counted(std::move(top), destroyed);
-        { const Promise<int> forgotten = std::move(promise); }
+        {
+            const Promise<int> forgotten = std::move(promise);
+        }
         ended = top.done();
     });
     CHECK(destroyed == kSteps);

@@ -65,7 +65,9 @@ Deferred<> three_levels(Promise<>& promise, std::string& log) {
 TEST_CASE("dropping a Deferred tells the operation, then destroys the frames, innermost first") {
     std::string log;
     Promise<> promise;
-    { auto chain = three_levels(promise, log); }
+    {
+        auto chain = three_levels(promise, log);
+    }
     CHECK(log == "operation inner middle outer ");
     CHECK_FALSE(promise.wanted());
     std::move(promise).resolve();
@@ -88,7 +90,9 @@ TEST_CASE("a Promise that is forgotten ends what waits for it cancelled, outward
     auto chain = three_levels(promise, log).as_result().then([&](const Result<>& result) {
         asked = !result && result.error().is(Errc::cancelled);
     });
-    { const Promise<> forgotten = std::move(promise); }
+    {
+        const Promise<> forgotten = std::move(promise);
+    }
     CHECK(log == "inner middle outer ");
     CHECK(asked);
     CHECK(chain.done());
@@ -373,7 +377,9 @@ TEST_CASE("on_cancel is called once, at once when it comes late, and never when 
     int called = 0;
     const auto count = [&]() noexcept { ++called; };
     Promise<> late;
-    { auto gone = late.deferred(); }
+    {
+        auto gone = late.deferred();
+    }
     late.on_cancel(count);
     CHECK(called == 1);
 
@@ -441,7 +447,9 @@ TEST_CASE("cancelling an inner Deferred ends the outer ones up to the one that a
         co_return result.has_value();
     };
     auto chain = outer(wait_noting(std::move(*inner), log, "middle").as_result());
-    { const Promise<> gone = std::move(bottom); }
+    {
+        const Promise<> gone = std::move(bottom);
+    }
     CHECK(log == "inner middle asked ");
     std::move(later).resolve();
     CHECK_FALSE(std::move(chain).result().value());

@@ -29,8 +29,12 @@ public:
         scope_ = std::make_unique<Scope>();
         // What is destroyed may still look at these lists, and add to them.
         while (!deferreds_.empty() || !promises_.empty()) {
-            { const auto deferreds = std::exchange(deferreds_, {}); }
-            { const auto promises = std::exchange(promises_, {}); }
+            {
+                const auto deferreds = std::exchange(deferreds_, {});
+            }
+            {
+                const auto promises = std::exchange(promises_, {});
+            }
         }
     }
 
@@ -159,7 +163,9 @@ private:
         if (ending_ || depth > 6) return;
         switch (choose(8)) {
             case 0:
-                if (!promises_.empty()) { const Promise<> forgotten = take_promise(); }
+                if (!promises_.empty()) {
+                    const Promise<> forgotten = take_promise();
+                }
                 break;
             case 1:
             case 2:

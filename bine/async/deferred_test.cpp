@@ -286,7 +286,10 @@ TEST_CASE("a detached Deferred runs to its end, and its error is logged or hande
     CHECK(capture.lines.size() == 1);
 
     bool told_of_cancel = false;
-    { Promise<> gone; gone.deferred().detach([&](const Error&) { told_of_cancel = true; }); }
+    {
+        Promise<> gone;
+        gone.deferred().detach([&](const Error&) { told_of_cancel = true; });
+    }
     CHECK_FALSE(told_of_cancel);
 }
 
@@ -317,9 +320,14 @@ TEST_CASE("finally runs exactly once for a value, an error, a cancellation and a
     CHECK(was_cancelled(cancelled));
 
     Promise<int> second;
-    { auto dropped = second.deferred().finally(count); }
+    {
+        auto dropped = second.deferred().finally(count);
+    }
     CHECK(ran == 4);
-    { Promise<int> third; third.deferred().finally(count).detach(); }
+    {
+        Promise<int> third;
+        third.deferred().finally(count).detach();
+    }
     CHECK(ran == 5);
 }
 

@@ -15,7 +15,8 @@ FutureStage::~FutureStage() {
 void FutureStage::resume() noexcept {
     result_ = &take_child();
     set_value();
-    if (result_->outcome() == Outcome::error || result_->outcome() == Outcome::exception) error_ = result_->take_error();
+    if (result_->outcome() == Outcome::error || result_->outcome() == Outcome::exception)
+        error_ = result_->take_error();
     if (has_waiters()) wake_next_turn();
 }
 

@@ -43,7 +43,9 @@ TEST_CASE("every waiter gets a copy of the value, the error, or the cancellation
     }
     std::move(value).resolve("a value that is longer than a small string");
     std::move(error).fail(Errc::closed, "gone");
-    { const auto gone = std::move(cancelled); }
+    {
+        const auto gone = std::move(cancelled);
+    }
     clock.run_ready();
     for (std::size_t i = 0; i < 3; ++i) {
         CHECK(std::move(got_a[i]).result().value().size() == 42);

@@ -87,7 +87,8 @@ private:
 };
 
 template <class T>
-class GatherVectorStage final : public GatherStage<std::conditional_t<std::is_void_v<T>, void, std::vector<Gathered<T>>>> {
+class GatherVectorStage final
+    : public GatherStage<std::conditional_t<std::is_void_v<T>, void, std::vector<Gathered<T>>>> {
 public:
     GatherVectorStage(std::size_t bytes, std::size_t size, const Place& made)
         : GatherStage<std::conditional_t<std::is_void_v<T>, void, std::vector<Gathered<T>>>>(bytes, size, made) {}

@@ -49,7 +49,9 @@ TEST_CASE("an arm that ends cancelled cancels the rest") {
     int cancelled = 0;
     b.on_cancel([&]() noexcept { ++cancelled; });
     auto all = gather(a.deferred(), b.deferred());
-    { const Promise<int> gone = std::move(a); }
+    {
+        const Promise<int> gone = std::move(a);
+    }
     CHECK(cancelled == 1);
     CHECK(std::move(all).result().error().is(Errc::cancelled));
 }
@@ -59,7 +61,9 @@ TEST_CASE("dropping the result cancels what is pending") {
     int cancelled = 0;
     a.on_cancel([&]() noexcept { ++cancelled; });
     b.on_cancel([&]() noexcept { ++cancelled; });
-    { auto all = gather(a.deferred(), ready(1), b.deferred()); }
+    {
+        auto all = gather(a.deferred(), ready(1), b.deferred());
+    }
     CHECK(cancelled == 2);
 }
 

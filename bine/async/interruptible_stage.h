@@ -18,7 +18,8 @@ public:
 
 protected:
     InterruptibleStage(std::size_t bytes, const Place& made) noexcept
-        : ResultStage<T>(Stage::kConsumer | Stage::kBody, Stage::kValue | Stage::kError | Stage::kCancelled, bytes, made) {}
+        : ResultStage<T>(Stage::kConsumer | Stage::kBody, Stage::kValue | Stage::kError | Stage::kCancelled, bytes,
+                         made) {}
 
     // The error in place of the child's cancellation, and what has to be undone in any case.
     virtual Error reason() const = 0;

@@ -33,7 +33,9 @@ TEST_CASE("put waits while the queue is full; dropped, its item is dropped") {
     CHECK(queue.put(1).done());
     CHECK_FALSE(queue.try_put(9));
     auto second = queue.put(2);
-    { auto dropped = queue.put(3); }
+    {
+        auto dropped = queue.put(3);
+    }
     auto fourth = queue.put(4);
     CHECK_FALSE(second.done());
     CHECK(*queue.try_get() == 1);
@@ -45,9 +47,13 @@ TEST_CASE("put waits while the queue is full; dropped, its item is dropped") {
 
 TEST_CASE("a cancelled get loses no item: before it comes, when it is there, and when it is under way") {
     Queue<int> queue(10);
-    { auto gone = queue.get(); }
+    {
+        auto gone = queue.get();
+    }
     queue.put(1).detach();
-    { auto untaken = queue.get(); }
+    {
+        auto untaken = queue.get();
+    }
     CHECK(queue.size() == 1);
     {
         auto untaken = queue.get();
@@ -159,7 +165,9 @@ TEST_CASE("a semaphore gives out as many permits as it has") {
     auto a = semaphore.try_acquire(), b = semaphore.try_acquire();
     CHECK(semaphore.available() == 0);
     auto c = semaphore.acquire(), d = semaphore.acquire();
-    { const auto gone = std::move(a); }
+    {
+        const auto gone = std::move(a);
+    }
     CHECK(c.done());
     CHECK_FALSE(d.done());
     auto moved = std::move(b);
@@ -174,7 +182,9 @@ TEST_CASE("an event wakes all that wait, in order, and lets through who comes la
     std::string log;
     auto a = event->wait().then([&] { log += "a "; });
     auto b = event->wait().then([&] { log += "b "; });
-    { auto gone = event->wait(); }
+    {
+        auto gone = event->wait();
+    }
     event->set();
     CHECK(log == "a b ");
     CHECK(event->wait().done());

@@ -39,9 +39,13 @@ TEST_CASE("an error wins as a value does") {
 TEST_CASE("one that ends cancelled is out; when all are, the race is cancelled") {
     Promise<int> a, b;
     auto first = race(a.deferred(), b.deferred());
-    { const Promise<int> gone = std::move(a); }
+    {
+        const Promise<int> gone = std::move(a);
+    }
     CHECK_FALSE(first.done());
-    { const Promise<int> gone = std::move(b); }
+    {
+        const Promise<int> gone = std::move(b);
+    }
     CHECK(std::move(first).result().error().is(Errc::cancelled));
 }
 
@@ -61,7 +65,9 @@ TEST_CASE("a race of a vector says who won") {
 TEST_CASE("dropping the race cancels the runners") {
     Promise<int> a;
     Promise<> b;
-    { auto first = race(a.deferred(), b.deferred()); }
+    {
+        auto first = race(a.deferred(), b.deferred());
+    }
     CHECK_FALSE(a.wanted());
     CHECK_FALSE(b.wanted());
 }

@@ -127,8 +127,7 @@ private:
 template <class T>
 class SourceStage final : public ResultStage<T> {
 public:
-    SourceStage(std::size_t bytes, uint8_t holds, const Place& made) noexcept
-        : ResultStage<T>(holds, 0, bytes, made) {}
+    SourceStage(std::size_t bytes, uint8_t holds, const Place& made) noexcept : ResultStage<T>(holds, 0, bytes, made) {}
 
     void give_to_consumer() {
         if (std::exchange(given_, true)) throw_given_twice();
@@ -260,8 +259,7 @@ protected:
 };
 
 template <class T, class F>
-class ThenStage final
-    : public CallbackStage<typename FlattenedType<typename CallbackType<T, F>::Returned>::Type, F> {
+class ThenStage final : public CallbackStage<typename FlattenedType<typename CallbackType<T, F>::Returned>::Type, F> {
 public:
     using Result = typename FlattenedType<typename CallbackType<T, F>::Returned>::Type;
 
@@ -318,8 +316,8 @@ template <class T>
 class AsResultStage final : public ResultStage<Result<T>> {
 public:
     AsResultStage(std::size_t bytes, const Place& made) noexcept
-        : ResultStage<Result<T>>(Stage::kConsumer | Stage::kBody, Stage::kValue | Stage::kError | Stage::kCancelled, bytes,
-                                 made) {}
+        : ResultStage<Result<T>>(Stage::kConsumer | Stage::kBody, Stage::kValue | Stage::kError | Stage::kCancelled,
+                                 bytes, made) {}
 
 private:
     void resume() noexcept override {

@@ -19,7 +19,9 @@ TEST_CASE("a scope turns its own cancellation into an error, and passes any othe
     auto own = scope.run(a.deferred());
     auto other = scope.run(b.deferred());
     auto value = scope.run(c.deferred());
-    { const Promise<int> gone = std::move(b); }
+    {
+        const Promise<int> gone = std::move(b);
+    }
     std::move(c).resolve(3);
     scope.cancel();
     CHECK(std::move(own).result().error().is(Errc::cancelled_by_scope));
@@ -87,7 +89,9 @@ TEST_CASE("a value that comes in the same moment before the limit wins") {
 TEST_CASE("dropping what is limited disarms the timer") {
     ManualClock clock;
     Promise<> promise;
-    { auto limited = within(clock, 5s, promise.deferred()); }
+    {
+        auto limited = within(clock, 5s, promise.deferred());
+    }
     CHECK(clock.idle());
     CHECK_FALSE(promise.wanted());
 }

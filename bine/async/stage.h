@@ -45,9 +45,7 @@ public:
     Outcome outcome() const noexcept { return outcome_; }
     const Place& made() const noexcept { return made_; }
     Stage* child() const noexcept { return child_; }
-    bool can_take(const Stage& child) const noexcept {
-        return takes_ >> static_cast<unsigned>(child.outcome_) & 1u;
-    }
+    bool can_take(const Stage& child) const noexcept { return takes_ >> static_cast<unsigned>(child.outcome_) & 1u; }
 
     void release(unsigned hold) noexcept {
         holds_ = static_cast<uint8_t>(holds_ & ~hold);
@@ -55,39 +53,40 @@ public:
     }
 
     // The consumer's side. `child` is the consumer's hold on it, handed over.
-    void adopt(Stage& child) noexcept;       // makes it the child; its result is delivered from the loop
-    void cancel() noexcept;                  // ends the chain below and this stage; the parent learns of it
-    void drop() noexcept;                    // the same by a consumer that goes away
-    Stage& take_child() noexcept;            // settled; the caller releases kConsumer
-    Error take_error();                      // of a stage that failed
-    [[noreturn]] void rethrow();             // the same, thrown
-    std::string describe() const;            // the tree below, a line for each stage
+    void adopt(Stage& child) noexcept;  // makes it the child; its result is delivered from the loop
+    void cancel() noexcept;             // ends the chain below and this stage; the parent learns of it
+    void drop() noexcept;               // the same by a consumer that goes away
+    Stage& take_child() noexcept;       // settled; the caller releases kConsumer
+    Error take_error();                 // of a stage that failed
+    [[noreturn]] void rethrow();        // the same, thrown
+    std::string describe() const;       // the tree below, a line for each stage
 
     // The producer's side. set_*: by a body that runs; settle, settle_error, abandon: from outside, by whoever has the hold of a
     // Promise or is the body, which is then given up.
     void set_value() noexcept { outcome_ = Outcome::value; }
     void set_cancelled() noexcept { outcome_ = Outcome::cancelled; }
-    void take_failure(Stage& from) noexcept; // fails as `from` did
+    void take_failure(Stage& from) noexcept;  // fails as `from` did
     void set_error(Error error) noexcept;
     void set_exception(std::exception_ptr exception) noexcept;
-    void settle() noexcept;                  // its value has been constructed
+    void settle() noexcept;  // its value has been constructed
     void settle_error(Error error) noexcept;
-    void abandon() noexcept;                 // ~Promise: ends cancelled, if nothing has happened yet
+    void abandon() noexcept;  // ~Promise: ends cancelled, if nothing has happened yet
 
     // What an operation does when nobody waits for it any more; called once, or never. Stored while pending.
     struct Canceller {
-        void (*act)(void* storage, bool cancelled) noexcept;  // destroys what is in storage, having called it if cancelled
+        void (*act)(void* storage,
+                    bool cancelled) noexcept;  // destroys what is in storage, having called it if cancelled
         alignas(void*) std::byte storage[2 * sizeof(void*)];
     };
     void set_canceller(Canceller canceller) noexcept;
 
     // A coroutine's side.
-    void begin() noexcept;                   // its body starts, on the stack of whoever called it
-    void begin_launch() noexcept;            // the same for a body that calls a function that makes its child
+    void begin() noexcept;         // its body starts, on the stack of whoever called it
+    void begin_launch() noexcept;  // the same for a body that calls a function that makes its child
     bool await(Stage& child, uint8_t takes, const Place& place) noexcept;  // true: it is there, take_child()
-    void suspend() noexcept;                 // the frame has suspended in await()
-    bool body_ended() noexcept;              // always true, but the compiler cannot see that
-    void frame_ended() noexcept;             // its memory is given back
+    void suspend() noexcept;                                               // the frame has suspended in await()
+    bool body_ended() noexcept;   // always true, but the compiler cannot see that
+    void frame_ended() noexcept;  // its memory is given back
     void set_bare() noexcept { bare_ = true; }
     bool bare() const noexcept { return bare_; }
 
@@ -112,7 +111,7 @@ protected:
     bool value_taken() const noexcept { return value_taken_; }
 
     void keep_context() noexcept;
-    void cancel_operation() noexcept;        // ends a source cancelled, and calls its canceller
+    void cancel_operation() noexcept;  // ends a source cancelled, and calls its canceller
     void set_made(const Place& made) noexcept { made_ = made; }
     void set_takes(uint8_t takes) noexcept { takes_ = takes; }
     void add_hold(unsigned hold) noexcept { holds_ = static_cast<uint8_t>(holds_ | hold); }
@@ -161,7 +160,7 @@ private:
     bool launching_ : 1 = false;  // and its child may be starting on top of it
     bool outermost_ : 1 = false;  // and that was plain code
     bool value_taken_ : 1 = false;
-    bool bare_ : 1 = false;       // made without a frame behind it
+    bool bare_ : 1 = false;  // made without a frame behind it
 };
 
 // While it lives, what is settled and cancelled only queues; then, in plain code, it runs. For whoever goes through a list of

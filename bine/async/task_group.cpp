@@ -29,8 +29,9 @@ TaskGroup::~TaskGroup() {
         task->drop();
     }
     if (error_) {
-        log::error("async", "nobody joined a task group for its error",
-                   {{"error", error_->text()}, {"made", to_string(stage_->made())}, {"raised", to_string(error_->place())}});
+        log::error(
+            "async", "nobody joined a task group for its error",
+            {{"error", error_->text()}, {"made", to_string(stage_->made())}, {"raised", to_string(error_->place())}});
     }
     stage_->release(Stage::kConsumer);
 }

@@ -91,9 +91,7 @@ void free_without_room(void* block, std::size_t index) noexcept {
 
 }  // namespace
 
-std::size_t pool_capacity(std::size_t size) noexcept {
-    return size > kLargest ? size : class_bytes(class_of(size));
-}
+std::size_t pool_capacity(std::size_t size) noexcept { return size > kLargest ? size : class_bytes(class_of(size)); }
 
 void* pool_allocate(std::size_t size) {
     const std::size_t small = size - 1;

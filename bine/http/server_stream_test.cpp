@@ -166,6 +166,25 @@ TEST_CASE("a stream waits for a client that lags") {
     CHECK(client.answers().ends_with("\r\n0\r\n\r\n"));
 }
 
+TEST_CASE("room that comes before the lack of it was told is noticed") {
+    Client streamed([](Request&, ResponseWriter& out) -> Deferred<> {
+        for (int i = 0; i < 20; ++i) co_await out.write(std::string(100'000, 'x'));
+    });
+    streamed.transport.stall_output();
+    streamed.transport.receive(get("/"));
+    streamed.transport.accept_output();
+    streamed.transport.settle();
+    CHECK(streamed.answers().ends_with("\r\n0\r\n\r\n"));
+
+    Client pipelined([](Request&) { return Response::text(std::string(100'000, 'x')); });
+    pipelined.transport.stall_output();
+    pipelined.transport.receive(get("/") + get("/") + get("/"));
+    CHECK(pipelined.server.requests_answered() == 1);
+    pipelined.transport.accept_output();
+    pipelined.transport.settle();
+    CHECK(pipelined.server.requests_answered() == 3);
+}
+
 TEST_CASE("a stream for a client that is gone ends") {
     bool ended = false;
     struct Mark {

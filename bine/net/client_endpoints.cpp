@@ -125,12 +125,10 @@ Made make_unix(const EndpointDescription& description) {
 }  // namespace
 
 void add_client_endpoints(Endpoints& endpoints) {
-    endpoints.add_client("tcp", [](const EndpointDescription& description) {
-        return make_tcp(description, Address::Family::none);
-    });
-    endpoints.add_client("tcp6", [](const EndpointDescription& description) {
-        return make_tcp(description, Address::Family::ipv6);
-    });
+    endpoints.add_client(
+        "tcp", [](const EndpointDescription& description) { return make_tcp(description, Address::Family::none); });
+    endpoints.add_client(
+        "tcp6", [](const EndpointDescription& description) { return make_tcp(description, Address::Family::ipv6); });
     endpoints.add_client("unix", make_unix);
 }
 

@@ -64,8 +64,7 @@ struct Retired final : Disposable {
 
 }  // namespace
 
-Connection::Connection(Reactor& reactor, const Options& options) noexcept
-    : reactor_(reactor), lane_(options.lane) {}
+Connection::Connection(Reactor& reactor, const Options& options) noexcept : reactor_(reactor), lane_(options.lane) {}
 
 Connection::~Connection() = default;
 
@@ -84,8 +83,8 @@ Connection& Connection::start(Reactor& reactor, SocketId socket, std::unique_ptr
     return *connection;
 }
 
-Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote, const Address& local,
-                                        Factory factory, ConnectDone done, const Options& options) {
+Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote, const Address& local, Factory factory,
+                                        ConnectDone done, const Options& options) {
     auto* connection = new Connection(reactor, options);
     auto socket = reactor.driver().connect(remote, local, *connection, options.lane);
     if (!socket) {

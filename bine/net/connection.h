@@ -30,8 +30,8 @@ public:
     // Connects first. `factory` is called when that has succeeded; `done` then with null, or with what went wrong.
     // Answers a handle for cancel_connect(), which makes `done` never called.
     using ConnectDone = Function<void(const Error*)>;
-    static Result<Connection*> connect(Reactor& reactor, const Address& remote, const Address& local,
-                                       Factory factory, ConnectDone done, const Options& options);
+    static Result<Connection*> connect(Reactor& reactor, const Address& remote, const Address& local, Factory factory,
+                                       ConnectDone done, const Options& options);
     void cancel_connect() noexcept;
 
     void write(std::string_view bytes) override;

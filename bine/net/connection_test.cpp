@@ -180,13 +180,14 @@ TEST_CASE("descriptors travel over Unix sockets, each with the byte behind it") 
     constexpr int kCount = 300;  // more than one message can carry
     Output output;
     output.append("before");
-    for (int i = 0; i < kCount; ++i) output.append(Descriptor(::open(folder.path("file").c_str(), O_RDONLY | O_CLOEXEC)));
+    for (int i = 0; i < kCount; ++i)
+        output.append(Descriptor(::open(folder.path("file").c_str(), O_RDONLY | O_CLOEXEC)));
     output.append("after");
     scene.client.transport->write(std::move(output));
     scene.client.transport->write(std::string(300'000, 'x'));
     REQUIRE(scene.until([&] { return scene.server.received.size() == 11 + 300'000; }));
     REQUIRE(scene.server.descriptors.size() == kCount);
-    struct stat found {}, wanted {};
+    struct stat found{}, wanted{};
     ::stat(folder.path("file").c_str(), &wanted);
     for (const Descriptor& descriptor : scene.server.descriptors) {
         REQUIRE(::fstat(descriptor.get(), &found) == 0);
@@ -229,7 +230,8 @@ TEST_CASE("a file that has become shorter ends the connection, and what was ther
     folder.write("file", std::string(1000, 'x'));
     Output output;
     output.append(Output::FileRange{
-        Ref<SharedFile>(new SharedFile(Descriptor(::open(folder.path("file").c_str(), O_RDONLY | O_CLOEXEC)))), 0, 5000});
+        Ref<SharedFile>(new SharedFile(Descriptor(::open(folder.path("file").c_str(), O_RDONLY | O_CLOEXEC)))), 0,
+        5000});
     scene.client.transport->write(std::move(output));
     REQUIRE(scene.until_lost());
     CHECK(scene.client.lost->kind() == Kind::failed);

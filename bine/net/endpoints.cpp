@@ -37,13 +37,17 @@ Endpoints::~Endpoints() = default;
 Endpoints::Endpoints(Endpoints&&) noexcept = default;
 Endpoints& Endpoints::operator=(Endpoints&&) noexcept = default;
 
-void Endpoints::add_server(std::string name, ServerMaker maker) { tables_->servers[std::move(name)] = std::move(maker); }
+void Endpoints::add_server(std::string name, ServerMaker maker) {
+    tables_->servers[std::move(name)] = std::move(maker);
+}
 
 void Endpoints::add_server_wrapper(std::string name, ServerWrapper wrapper) {
     tables_->wrappers[std::move(name)] = std::move(wrapper);
 }
 
-void Endpoints::add_client(std::string name, ClientMaker maker) { tables_->clients[std::move(name)] = std::move(maker); }
+void Endpoints::add_client(std::string name, ClientMaker maker) {
+    tables_->clients[std::move(name)] = std::move(maker);
+}
 
 Result<std::unique_ptr<ServerEndpoint>> Endpoints::server(std::string_view text) {
     const auto prefix = split_endpoint(text);

@@ -56,12 +56,11 @@ TEST_CASE("tcp, tcp6 and unix, as servers and as clients") {
         std::string server;
         std::string client;  // # stands for the port
     };
-    for (const Kind& kind : {Kind{"tcp:0:interface=127.0.0.1", "tcp:127.0.0.1:#"},
-                             Kind{"tcp:0", "tcp:localhost:port=#:timeout=5:bind=127.0.0.1"},
-                             Kind{"tcp6:0:interface=[::1]:backlog=10:reuseport=yes", "tcp6:[::1]:#"},
-                             Kind{"tcp6:0", "tcp:[::1]:#"},
-                             Kind{path + ":mode=600", path},
-                             Kind{abstract, abstract + ":timeout=5"}}) {
+    for (const Kind& kind :
+         {Kind{"tcp:0:interface=127.0.0.1", "tcp:127.0.0.1:#"},
+          Kind{"tcp:0", "tcp:localhost:port=#:timeout=5:bind=127.0.0.1"},
+          Kind{"tcp6:0:interface=[::1]:backlog=10:reuseport=yes", "tcp6:[::1]:#"}, Kind{"tcp6:0", "tcp:[::1]:#"},
+          Kind{path + ":mode=600", path}, Kind{abstract, abstract + ":timeout=5"}}) {
         CAPTURE(kind.server);
         auto port = wait_for(reactor, listen(reactor, kind.server, echo_line));
         REQUIRE_MESSAGE(port, error_of(port));
@@ -78,7 +77,7 @@ TEST_CASE("tcp, tcp6 and unix, as servers and as clients") {
         CHECK(!port->is_open());
         CHECK(ask(reactor, client) != "you said hello\n");
     }
-    struct stat found {};
+    struct stat found{};
     CHECK(::lstat(folder.path("socket").c_str(), &found) != 0);
 }
 
@@ -93,8 +92,9 @@ TEST_CASE("an address in use is one sentence that names it") {
 
 TEST_CASE("names that nobody knows are answered with those that are known") {
     Reactor reactor{native_driver()};
-    CHECK(error_of(wait_for(reactor, listen(reactor, "tpc:7000", echo_line))) ==
-          "endpoint \"tpc:7000\": nobody knows the server \"tpc\"; there are fd, haproxy, stdio, systemd, tcp, tcp6, unix");
+    CHECK(
+        error_of(wait_for(reactor, listen(reactor, "tpc:7000", echo_line))) ==
+        "endpoint \"tpc:7000\": nobody knows the server \"tpc\"; there are fd, haproxy, stdio, systemd, tcp, tcp6, unix");
     CHECK(error_of(wait_for(reactor, connect(reactor, "udp:7000"))) ==
           "endpoint \"udp:7000\": nobody knows the client \"udp\"; there are tcp, tcp6, unix");
     const auto inner = wait_for(reactor, listen(reactor, "haproxy:tpc:7000", echo_line));
@@ -109,7 +109,8 @@ TEST_CASE("arguments that make no sense are refused before anything is opened") 
         CAPTURE(text);
         CHECK(!endpoints.server(text));
     }
-    for (const char* text : {"tcp", "tcp:host", "tcp:host:x", "tcp:host:80:timeout=soon", "tcp:host:80:bind=host", "unix:"}) {
+    for (const char* text :
+         {"tcp", "tcp:host", "tcp:host:x", "tcp:host:80:timeout=soon", "tcp:host:80:bind=host", "unix:"}) {
         CAPTURE(text);
         CHECK(!endpoints.client(text));
     }
@@ -136,10 +137,11 @@ TEST_CASE("a program adds its own names, in front of others too, and may give a 
     endpoints.add_server("quiet", [&](const EndpointDescription& description) {
         return endpoints.server("tcp:" + description.positional.at(0) + ":interface=127.0.0.1");
     });
-    endpoints.add_server_wrapper("behind", [&](std::unique_ptr<ServerEndpoint> inner) -> Result<std::unique_ptr<ServerEndpoint>> {
-        ++wrapped;
-        return std::make_unique<Quiet>(std::move(inner));
-    });
+    endpoints.add_server_wrapper("behind",
+                                 [&](std::unique_ptr<ServerEndpoint> inner) -> Result<std::unique_ptr<ServerEndpoint>> {
+                                     ++wrapped;
+                                     return std::make_unique<Quiet>(std::move(inner));
+                                 });
     auto port = wait_for(reactor, listen(reactor, "behind:quiet:0", stream_factory(echo_line), {}, endpoints));
     REQUIRE_MESSAGE(port, error_of(port));
     CHECK(wrapped == 1);
@@ -178,11 +180,17 @@ TEST_CASE("a connection attempt that is dropped is given up") {
     Listener listener(reactor, recording(server), {});
     REQUIRE(listener.open(Address::loopback(0), {}));
     const std::string number = std::to_string(listener.address().port());
-    { auto dropped = connect(reactor, "tcp:127.0.0.1:" + number, recording(client)); }
+    {
+        auto dropped = connect(reactor, "tcp:127.0.0.1:" + number, recording(client));
+    }
     auto cancelled = connect(reactor, "tcp:127.0.0.1:" + number, recording(client));
     cancelled.cancel();
-    { auto looking_up = connect(reactor, "tcp:localhost:" + number, recording(client)); }
-    { auto stream = connect(reactor, "tcp:127.0.0.1:" + number); }
+    {
+        auto looking_up = connect(reactor, "tcp:localhost:" + number, recording(client));
+    }
+    {
+        auto stream = connect(reactor, "tcp:127.0.0.1:" + number);
+    }
     testing::settle(reactor, 10ms);
     CHECK(client.events.empty());
     REQUIRE(cancelled.done());
@@ -224,7 +232,8 @@ TEST_CASE("systemd: takes sockets by index and by name, and only those meant for
         Reactor reactor{native_driver()};
         for (const char* endpoint : {"systemd:index=0", "systemd:name=admin", "systemd:index=2", "systemd:name=x"}) {
             auto port = wait_for(reactor, listen(reactor, endpoint, echo_line));
-            say(port ? ask(reactor, "tcp:127.0.0.1:" + std::to_string(port->address().port())) : port.error().text() + "\n");
+            say(port ? ask(reactor, "tcp:127.0.0.1:" + std::to_string(port->address().port()))
+                     : port.error().text() + "\n");
         }
         say((::fcntl(3, F_GETFD) & FD_CLOEXEC) ? "close-on-exec\n" : "left open\n");
         ::setenv("LISTEN_PID", "1", 1);
@@ -273,8 +282,8 @@ TEST_CASE("stdio: with a factory that refuses or throws is an error of listen") 
     CHECK(error_of(wait_for(reactor, listen(reactor, "stdio:", Factory([] { return nullptr; })))) ==
           "listen on stdio: the factory refused the connection");
     CHECK(error_of(wait_for(reactor, listen(reactor, "stdio:", []() -> std::unique_ptr<Protocol> {
-              throw std::runtime_error("no protocol today");
-          }))) == "no protocol today");
+                                throw std::runtime_error("no protocol today");
+                            }))) == "no protocol today");
 }
 
 // A server behind haproxy:, and what a raw client that speaks to it sees.
@@ -291,7 +300,8 @@ struct Proxied {
     Listener listener;
 };
 
-const std::string kVersion2 = std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\x04\xd2\x01\xbb", 28);
+const std::string kVersion2 =
+    std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\x04\xd2\x01\xbb", 28);
 
 TEST_CASE("haproxy: tells who the client is, in both versions, and hands on what follows") {
     struct Case {
@@ -299,9 +309,10 @@ TEST_CASE("haproxy: tells who the client is, in both versions, and hands on what
         std::string peer;
         std::string local;
     };
-    for (const Case& given : {Case{"PROXY TCP4 192.0.2.7 198.51.100.1 5678 443\r\n", "192.0.2.7:5678", "198.51.100.1:443"},
-                              Case{"PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n", "[2001:db8::1]:1", "[2001:db8::2]:2"},
-                              Case{kVersion2, "10.0.0.1:1234", "10.0.0.2:443"}}) {
+    for (const Case& given :
+         {Case{"PROXY TCP4 192.0.2.7 198.51.100.1 5678 443\r\n", "192.0.2.7:5678", "198.51.100.1:443"},
+          Case{"PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n", "[2001:db8::1]:1", "[2001:db8::2]:2"},
+          Case{kVersion2, "10.0.0.1:1234", "10.0.0.2:443"}}) {
         for (const std::size_t split : {std::size_t{0}, std::size_t{1}, std::size_t{13}, given.header.size()}) {
             CAPTURE(split);
             Proxied proxied;
@@ -321,7 +332,8 @@ TEST_CASE("haproxy: tells who the client is, in both versions, and hands on what
 }
 
 TEST_CASE("haproxy: refuses what is no header, in one line of the log, and forgives silence") {
-    for (const std::string_view garbage : {"GET / HTTP/1.1\r\n\r\n", "PROXY TCP4 1.2.3.4\r\n", "\r\n\r\n\0\r\nQUIT\n\x99"}) {
+    for (const std::string_view garbage :
+         {"GET / HTTP/1.1\r\n\r\n", "PROXY TCP4 1.2.3.4\r\n", "\r\n\r\n\0\r\nQUIT\n\x99"}) {
         const CapturedLogs logs;
         Proxied proxied;
         proxied.client.transport->write(garbage);

@@ -23,7 +23,6 @@ Deferred<> connect(Reactor& reactor, std::string_view endpoint, Factory factory,
                    ConnectionOptions options = ConnectionOptions());
 Deferred<> connect(Reactor& reactor, std::string_view endpoint, Factory factory, ConnectionOptions options,
                    Endpoints& endpoints);
-Deferred<Stream> connect(Reactor& reactor, std::string_view endpoint,
-                         ConnectionOptions options = ConnectionOptions());
+Deferred<Stream> connect(Reactor& reactor, std::string_view endpoint, ConnectionOptions options = ConnectionOptions());
 
 }  // namespace bine

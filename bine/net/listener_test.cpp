@@ -110,14 +110,13 @@ TEST_CASE("a factory may refuse a connection, and one that throws loses only tha
     std::deque<Seen> clients;
     Reactor reactor{native_driver()};
     int calls = 0;
-    Listener listener(
-        reactor,
-        [&]() -> std::unique_ptr<Protocol> {
-            if (++calls == 1) return nullptr;
-            if (calls == 2) throw std::runtime_error("no protocol today");
-            return std::make_unique<Recording>(third);
-        },
-        {});
+    Listener listener(reactor,
+                      [&]() -> std::unique_ptr<Protocol> {
+                          if (++calls == 1) return nullptr;
+                          if (calls == 2) throw std::runtime_error("no protocol today");
+                          return std::make_unique<Recording>(third);
+                      },
+                      {});
     REQUIRE(listener.open(Address::loopback(0), {}));
     for (int i = 0; i < 3; ++i) {
         dial(reactor, listener.address(), clients.emplace_back());
@@ -162,8 +161,9 @@ TEST_CASE("a closed listener refuses, and its connections go on") {
     crowd.listener.close();
     CHECK(!crowd.listener.is_open());
     std::string refused;
-    REQUIRE(Connection::connect(crowd.reactor, at, {}, [] { return nullptr; },
-                                [&](const Error* error) { refused = error ? error->text() : "connected"; }, {}));
+    REQUIRE(Connection::connect(
+        crowd.reactor, at, {}, [] { return nullptr; },
+        [&](const Error* error) { refused = error ? error->text() : "connected"; }, {}));
     REQUIRE(crowd.until([&] { return !refused.empty(); }));
     CHECK(refused.find("Connection refused") != std::string::npos);
     crowd.servers[0].transport->write("still here");
@@ -239,12 +239,12 @@ TEST_CASE("a listener that ends during a shortage is not resumed") {
 }
 
 bool exists(const std::string& path) {
-    struct stat found {};
+    struct stat found{};
     return ::lstat(path.c_str(), &found) == 0;
 }
 
 uint32_t mode_of(const std::string& path) {
-    struct stat found {};
+    struct stat found{};
     return ::lstat(path.c_str(), &found) == 0 ? found.st_mode & 07777u : 0;
 }
 

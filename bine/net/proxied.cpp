@@ -62,8 +62,9 @@ private:
 
     void refuse(const Error& error) {
         if (const auto held = shared_->log.allow(transport().reactor().now()); held >= 0) {
-            log::warning("net", "refused a connection that should have come through a proxy",
-                         {{"peer", transport().peer_address().to_string()}, {"error", error.text()}, {"not_logged", held}});
+            log::warning(
+                "net", "refused a connection that should have come through a proxy",
+                {{"peer", transport().peer_address().to_string()}, {"error", error.text()}, {"not_logged", held}});
         }
         transport().abort(error);
     }

@@ -58,9 +58,8 @@ TEST_CASE("an error is logged and ends with 1, wherever it comes from") {
     });
     CHECK(later.told().find("out of ideas") != std::string::npos);
     CHECK(later.wait() == 1);
-    Child at_once([](auto) {
-        return run([](Reactor&, Args) -> Deferred<> { throw std::runtime_error("no coroutine"); });
-    });
+    Child at_once(
+        [](auto) { return run([](Reactor&, Args) -> Deferred<> { throw std::runtime_error("no coroutine"); }); });
     CHECK(at_once.told().find("no coroutine") != std::string::npos);
     CHECK(at_once.wait() == 1);
 }

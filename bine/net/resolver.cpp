@@ -11,7 +11,9 @@ namespace {
 
 std::vector<Address> ask_system(const std::string& host, uint16_t port, Address::Family family) {
     addrinfo hints{};
-    hints.ai_family = family == Address::Family::ipv4 ? AF_INET : family == Address::Family::ipv6 ? AF_INET6 : AF_UNSPEC;
+    hints.ai_family = family == Address::Family::ipv4   ? AF_INET
+                      : family == Address::Family::ipv6 ? AF_INET6
+                                                        : AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
     if (const int error = ::getaddrinfo(host.c_str(), nullptr, &hints, &found)) {

@@ -85,8 +85,8 @@ Made make_tcp(const EndpointDescription& description, bool v6) {
     const auto address = Address::try_parse_ip(*interface, *port);
     const auto family = v6 ? Address::Family::ipv6 : Address::Family::ipv4;
     if (!address || address->family() != family) {
-        return fail(arguments->error("interface", v6 ? "it must be an IPv6 address, as in [::1]"
-                                                     : "it must be an IPv4 address, as 127.0.0.1"));
+        return fail(arguments->error(
+            "interface", v6 ? "it must be an IPv6 address, as in [::1]" : "it must be an IPv4 address, as 127.0.0.1"));
     }
     ListenOptions options;
     options.backlog = static_cast<int>(*backlog);

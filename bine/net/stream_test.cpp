@@ -257,7 +257,9 @@ TEST_CASE("a write ends at once below the high mark, and otherwise when the queu
     auto another = scene.stream->write("y");
     scene.transport.settle();
     CHECK(!large.done());
-    { auto dropped = scene.stream->write("dropped, and sent"); }
+    {
+        auto dropped = scene.stream->write("dropped, and sent");
+    }
     scene.transport.accept_output(90'000);
     scene.transport.settle();
     CHECK(outcome(large) == "done");
@@ -288,7 +290,9 @@ TEST_CASE("closed() tells the reason, before and after") {
     StreamScene scene;
     auto closed = scene.stream->closed();
     auto also = scene.stream->closed();
-    { auto dropped = scene.stream->closed(); }
+    {
+        auto dropped = scene.stream->closed();
+    }
     scene.stream->shutdown_writing();
     CHECK(scene.transport.has_ended());
     CHECK(!closed.done());
@@ -316,8 +320,7 @@ TEST_CASE("dropping a stream closes it, assigning to it closes the old one") {
 
 // One handled connection over TCP.
 struct Handled {
-    explicit Handled(StreamHandler handler)
-        : listener(reactor, stream_factory(std::move(handler)), {}) {
+    explicit Handled(StreamHandler handler) : listener(reactor, stream_factory(std::move(handler)), {}) {
         if (const auto opened = listener.open(Address::loopback(0), {}); !opened) throw opened.error();
         dial(reactor, listener.address(), client);
         run_until(reactor, [this] { return client.transport || client.lost; });

@@ -22,9 +22,10 @@ struct Letter {
 // A socket on the loopback that keeps what comes.
 struct Letterbox {
     explicit Letterbox(Reactor& reactor, const Address& remote = {})
-        : socket(reactor, Address::loopback(0),
-                 [this](std::string_view bytes, const Address& from) { letters.push_back({std::string(bytes), from}); },
-                 remote) {}
+        : socket(
+              reactor, Address::loopback(0),
+              [this](std::string_view bytes, const Address& from) { letters.push_back({std::string(bytes), from}); },
+              remote) {}
     Address address() const { return socket.local_address(); }
 
     std::vector<Letter> letters;

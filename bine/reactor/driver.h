@@ -84,9 +84,9 @@ protected:
 // Work for another thread. Lifetime: until done() or abandoned(), either of which may destroy it.
 class ThreadTask : public ListHook<> {
 public:
-    virtual void work() noexcept = 0;           // on some thread
-    virtual void done() = 0;                    // then, on the reactor's, from wait()
-    virtual void abandoned() noexcept {}        // instead of done(), when the reactor has ended
+    virtual void work() noexcept = 0;     // on some thread
+    virtual void done() = 0;              // then, on the reactor's, from wait()
+    virtual void abandoned() noexcept {}  // instead of done(), when the reactor has ended
 
 protected:
     ~ThreadTask() = default;

@@ -269,8 +269,7 @@ void EpollDriver::stop_watching(int fd, std::optional<uint32_t>& registered) noe
 }
 
 // False when this descriptor cannot be polled (a regular file).
-bool EpollDriver::apply(int fd, uint64_t word, std::optional<uint32_t>& registered,
-                        uint32_t wanted) noexcept {
+bool EpollDriver::apply(int fd, uint64_t word, std::optional<uint32_t>& registered, uint32_t wanted) noexcept {
     if (registered == wanted || (!registered && wanted == 0)) return true;
     epoll_event event{.events = wanted, .data = {.u64 = word}};
     if (::epoll_ctl(epoll_.get(), registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) {
@@ -315,7 +314,8 @@ Result<SocketId> EpollDriver::listen(const Address& address, const ListenOptions
 
 Result<SocketId> EpollDriver::adopt_listener(Descriptor socket, AcceptSink& sink) {
     socket::set_non_blocking(socket.get());
-    if (socket::local_address(socket.get()).is_ip()) socket::set_no_delay(socket.get(), true);  // connections inherit it
+    if (socket::local_address(socket.get()).is_ip())
+        socket::set_no_delay(socket.get(), true);  // connections inherit it
     auto [id, slot] = add(Kind::listener, std::move(socket));
     slot->accept_sink = &sink;
     slot->adopted = true;
@@ -349,7 +349,8 @@ void EpollDriver::accept_some(Slot& listener) {
         }
     }
     Slot* slot = find(listener_id);
-    if (slot && slot->paused && slot->registered.value_or(0) != 0) apply(slot->input.get(), slot->id.word(), slot->registered, 0);
+    if (slot && slot->paused && slot->registered.value_or(0) != 0)
+        apply(slot->input.get(), slot->id.word(), slot->registered, 0);
 }
 
 Result<SocketId> EpollDriver::open_datagram(const Address& local, const Address& remote, DatagramSink& sink) {

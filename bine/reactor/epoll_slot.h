@@ -27,7 +27,7 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag> {
     };
     SocketId id;
     Output queue;
-    std::vector<Descriptor> departing;        // taken from the queue's front, to go with its next byte
+    std::vector<Descriptor> departing;          // taken from the queue's front, to go with its next byte
     std::optional<uint32_t> registered;         // what epoll watches on the input descriptor
     std::optional<uint32_t> output_registered;  // and on the output one, where it is another
     uint32_t low_mark = 16384;
@@ -41,18 +41,18 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag> {
     bool asked_for : 1 = false;
     bool socket : 1 = true;
     bool passes_descriptors : 1 = false;
-    bool unpollable : 1 = false;       // a regular file: always ready
-    bool adopted : 1 = false;          // others may hold the same open file: leave epoll by name
-    bool input_blocked : 1 = false;    // what a descriptor was before we made it non-blocking
+    bool unpollable : 1 = false;     // a regular file: always ready
+    bool adopted : 1 = false;        // others may hold the same open file: leave epoll by name
+    bool input_blocked : 1 = false;  // what a descriptor was before we made it non-blocking
     bool output_blocked : 1 = false;
-    bool ended_there : 1 = false;      // end of input seen
-    bool shut : 1 = false;             // no more may be queued
-    bool shut_down : 1 = false;        // and the system has been told
-    bool blocked : 1 = false;          // the system's buffer was full
-    bool above_low : 1 = false;        // drained() will be owed
+    bool ended_there : 1 = false;  // end of input seen
+    bool shut : 1 = false;         // no more may be queued
+    bool shut_down : 1 = false;    // and the system has been told
+    bool blocked : 1 = false;      // the system's buffer was full
+    bool above_low : 1 = false;    // drained() will be owed
     bool drained_due : 1 = false;
     bool closed_due : 1 = false;
-    bool unlink_path : 1 = false;      // a Unix listener that made its path
+    bool unlink_path : 1 = false;  // a Unix listener that made its path
 };
 
 }  // namespace bine

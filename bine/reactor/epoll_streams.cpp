@@ -259,8 +259,8 @@ void EpollDriver::send(SocketId id, std::string_view bytes, Lifetime lifetime) {
 // How many bytes left; -1 when the connection cannot send any more.
 long EpollDriver::send_at_once(Slot& slot, std::string_view bytes) noexcept {
     const int fd = slot.output_fd();
-    const long count = slot.socket ? ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL)
-                                   : ::write(fd, bytes.data(), bytes.size());
+    const long count =
+        slot.socket ? ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) : ::write(fd, bytes.data(), bytes.size());
     if (count >= 0) return count;
     if (errno == EAGAIN || errno == EINTR) return 0;
     write_failed(slot, errno);
@@ -430,7 +430,8 @@ void EpollDriver::write_failed(Slot& slot, int error) noexcept {
 Error EpollDriver::write_error(const Slot& slot, int error) {
     if (error == ENODATA) return Error(Errc::end_of_stream, "send a file: it has become shorter");
     if (error == EOPNOTSUPP) {
-        return Error(Errc::unsupported, "pass a descriptor to " + slot.peer.to_string() + ": only Unix sockets can do that");
+        return Error(Errc::unsupported,
+                     "pass a descriptor to " + slot.peer.to_string() + ": only Unix sockets can do that");
     }
     return Error::from_errno(error, "send to " + slot.peer.to_string());
 }

@@ -109,8 +109,10 @@ TEST_CASE("a process that is dropped is killed and leaves no zombie") {
 TEST_CASE("work in a thread gives its value, or its exception") {
     Reactor reactor;
     const auto caller = std::this_thread::get_id();
-    CHECK(wait_for(reactor, defer_to_thread(reactor, [caller] { return std::this_thread::get_id() != caller; })).value());
-    const auto failed = wait_for(reactor, defer_to_thread(reactor, []() -> int { throw Error(Errc::not_found, "gone"); }));
+    CHECK(
+        wait_for(reactor, defer_to_thread(reactor, [caller] { return std::this_thread::get_id() != caller; })).value());
+    const auto failed =
+        wait_for(reactor, defer_to_thread(reactor, []() -> int { throw Error(Errc::not_found, "gone"); }));
     CHECK(failed.error().is(Errc::not_found));
     CHECK(wait_for(reactor, defer_to_thread(reactor, [] {})).has_value());
 }
@@ -166,16 +168,16 @@ TEST_CASE("signals are calls in a turn, for every watch, and the watch may go wh
 }
 
 TEST_CASE("when the last watch of a signal goes, what was before is back") {
-    struct sigaction before {};
+    struct sigaction before{};
     ::sigaction(SIGUSR2, nullptr, &before);
     {
         Reactor reactor;
         SignalWatch watch(reactor, SIGUSR2, [] {});
-        struct sigaction during {};
+        struct sigaction during{};
         ::sigaction(SIGUSR2, nullptr, &during);
         CHECK((during.sa_handler != before.sa_handler));
     }
-    struct sigaction after {};
+    struct sigaction after{};
     ::sigaction(SIGUSR2, nullptr, &after);
     CHECK((after.sa_handler == before.sa_handler));
 }

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <atomic>
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <cstdlib>
 #include <string>
@@ -31,7 +31,7 @@ uint64_t this_thread() noexcept { return static_cast<uint64_t>(::pthread_self())
 
 // A write to a connection that is gone must be an error, not the end of the process.
 void ignore_broken_pipes() noexcept {
-    struct sigaction action {};
+    struct sigaction action{};
     if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
 }
 
@@ -57,13 +57,14 @@ struct Reactor::Mailbox {
         std::size_t dropped = 0;
         collect();
         while (pop()) ++dropped;
-        if (dropped > 0) log::warning("reactor", "calls from threads came too late and were dropped", {{"count", dropped}});
+        if (dropped > 0)
+            log::warning("reactor", "calls from threads came too late and were dropped", {{"count", dropped}});
     }
 
     void push(Letter* letter) noexcept {
         letter->next = newest.load(std::memory_order_relaxed);
-        while (!newest.compare_exchange_weak(letter->next, letter, std::memory_order_release,
-                                             std::memory_order_relaxed)) {
+        while (
+            !newest.compare_exchange_weak(letter->next, letter, std::memory_order_release, std::memory_order_relaxed)) {
         }
     }
 
@@ -230,9 +231,7 @@ bool Reactor::run_ready() {
     return has_ready_work() || timers_.next_deadline() <= now_;
 }
 
-void Reactor::prepare_sleep() {
-    driver_->prepare_sleep(has_ready_work() ? TimePoint::min() : timers_.next_deadline());
-}
+void Reactor::prepare_sleep() { driver_->prepare_sleep(has_ready_work() ? TimePoint::min() : timers_.next_deadline()); }
 
 void Reactor::report_exception(std::string_view what) noexcept {
     const Error error = Error::from_current_exception();

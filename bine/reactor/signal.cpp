@@ -21,7 +21,7 @@ constexpr std::size_t kWatchesPerSignal = 16;
 struct Watched {
     std::array<std::atomic<int>, kWatchesPerSignal> events;  // descriptor + 1, so that zero is free
     int count = 0;
-    struct sigaction before {};
+    struct sigaction before{};
 };
 
 std::array<Watched, NSIG> watched;
@@ -32,13 +32,14 @@ void on_signal(int number) {
     for (const std::atomic<int>& event : watched[static_cast<std::size_t>(number)].events) {
         const int fd = event.load(std::memory_order_acquire) - 1;
         const uint64_t one = 1;
-        if (fd >= 0) [[maybe_unused]] const auto ignored = ::write(fd, &one, sizeof one);
+        if (fd >= 0) [[maybe_unused]]
+            const auto ignored = ::write(fd, &one, sizeof one);
     }
     errno = error;
 }
 
 void install(int number, Watched& entry) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = on_signal;
     action.sa_flags = SA_RESTART;
     sigfillset(&action.sa_mask);
@@ -48,7 +49,8 @@ void install(int number, Watched& entry) {
 }
 
 void enter(int number, int fd) {
-    if (number <= 0 || number >= NSIG) throw Error(Errc::invalid_argument, "there is no signal " + std::to_string(number));
+    if (number <= 0 || number >= NSIG)
+        throw Error(Errc::invalid_argument, "there is no signal " + std::to_string(number));
     const std::lock_guard lock(watched_mutex);
     Watched& entry = watched[static_cast<std::size_t>(number)];
     for (std::atomic<int>& event : entry.events) {

@@ -54,7 +54,7 @@ bool is_path(const Address& address) noexcept {
 // Removes the socket that a server which is gone has left behind. Anything else at that path stays.
 bool remove_stale(const Address& address) {
     const std::string path(address.path());
-    struct stat found {};
+    struct stat found{};
     if (::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
     const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     return probe && connect_to(probe.get(), address) == ECONNREFUSED && ::unlink(path.c_str()) == 0;
@@ -135,7 +135,7 @@ int take_error(int fd) noexcept {
 }
 
 bool is_socket(int fd) noexcept {
-    struct stat found {};
+    struct stat found{};
     return ::fstat(fd, &found) == 0 && S_ISSOCK(found.st_mode);
 }
 

@@ -262,7 +262,8 @@ void SimDriver::serve_stream(SocketId id) {
     if (slot && slot->phase == Phase::open && !slot->paused && !slot->inbox.empty()) deliver(*slot);
     slot = find(id);
     if (!slot || slot->phase == Phase::ended) return;
-    if (slot->reset && (slot->inbox.empty() || (slot->paused && world_.choose("a reset is told while paused", 2) != 0))) {
+    if (slot->reset &&
+        (slot->inbox.empty() || (slot->paused && world_.choose("a reset is told while paused", 2) != 0))) {
         const Error error = slot->phase == Phase::connecting
                                 ? Error::from_errno(ECONNREFUSED, "connect to " + slot->peer.to_string())
                                 : Error::from_errno(ECONNRESET, "receive from " + slot->peer.to_string());

@@ -44,13 +44,13 @@ struct SimDriver::Slot {
     Lane lane = Lane::native;
     bool paused = true;
     bool asked_for = false;
-    bool ready = false;      // on a ready list
+    bool ready = false;  // on a ready list
     bool to_flush = false;
     bool connected_due = false;
     bool drained_due = false;
     bool closed_due = false;
     bool above_low = false;
-    bool shut = false;       // no more may be queued
+    bool shut = false;  // no more may be queued
     bool end_sent = false;
     bool end_came = false;
     bool end_told = false;

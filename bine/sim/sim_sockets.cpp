@@ -10,9 +10,7 @@ namespace {
 constexpr std::size_t kLargestDatagram = 65507;
 constexpr std::size_t kDatagramsHeld = 256;
 
-std::unexpected<Error> no_descriptors() {
-    return fail(Errc::unsupported, "a simulated world has no real descriptors");
-}
+std::unexpected<Error> no_descriptors() { return fail(Errc::unsupported, "a simulated world has no real descriptors"); }
 
 bool is_any(const Address& address) {
     return address == Address::any_ipv4(address.port()) || address == Address::any_ipv6(address.port());
@@ -67,9 +65,8 @@ Result<SocketId> SimDriver::connect(const Address& remote, const Address& local,
     slot.peer = remote;
     slot.sink = &sink;
     slot.lane = lane;
-    world_.at(world_.now() + world_.latency(), [&world = world_, client = place(slot), from, remote] {
-        begin_connection(world, client, from, remote);
-    });
+    world_.at(world_.now() + world_.latency(),
+              [&world = world_, client = place(slot), from, remote] { begin_connection(world, client, from, remote); });
     return slot.id;
 }
 

@@ -74,7 +74,8 @@ Run echo_among_hosts(uint64_t seed, NetworkOptions options = {}) {
 TEST_CASE("hosts talk to each other, and the same seed tells the same story") {
     const Run first = echo_among_hosts(3);
     CHECK(first.complete);
-    for (std::size_t i = 0; i < 5; ++i) CHECK(first.answers[i] == std::string(10'000 * (i + 1), static_cast<char>('a' + i)));
+    for (std::size_t i = 0; i < 5; ++i)
+        CHECK(first.answers[i] == std::string(10'000 * (i + 1), static_cast<char>('a' + i)));
     CHECK(first.took > 0ns);
     CHECK(first.took < 10s);
     const Run again = echo_among_hosts(3);

@@ -38,7 +38,8 @@ void new_connections_are_paused(DriverWorld& world) {
     scene.driver->resume(client.id);
     scene.driver->resume(server.id);
     expect(client.received.empty() && server.received.empty(), "resume() calls nobody");
-    scene.wait_until([&] { return client.received.size() == 13 && server.received.size() == 13; }, "both get their bytes");
+    scene.wait_until([&] { return client.received.size() == 13 && server.received.size() == 13; },
+                     "both get their bytes");
 }
 
 void a_taken_address_is_refused(DriverWorld& world) {

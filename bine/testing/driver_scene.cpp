@@ -21,7 +21,8 @@ void End::data_received(std::string_view bytes) {
     called("data_received");
     if (ended) scene_.breach("data after the end");
     if (bytes.empty()) scene_.breach("data without a byte");
-    if (!room.empty() && bytes.data() != room.data()) scene_.breach("asked-for bytes are not where they were asked for");
+    if (!room.empty() && bytes.data() != room.data())
+        scene_.breach("asked-for bytes are not where they were asked for");
     ++pieces;
     received.append(bytes);
     if (on_data) on_data(bytes);

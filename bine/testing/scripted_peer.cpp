@@ -108,8 +108,7 @@ std::string ScriptedPeer::problem() const {
     if (!transport_ && !lost_) return "no connection was made";
     const Step& next = steps_.front();
     if (next.action == Action::expect_end) return "the end was expected and did not come";
-    return "expected " + escape(next.bytes) + ", but received " +
-           escape(std::string_view(received_).substr(checked_));
+    return "expected " + escape(next.bytes) + ", but received " + escape(std::string_view(received_).substr(checked_));
 }
 
 }  // namespace bine::testing

@@ -108,9 +108,7 @@ struct Scene {
         start_client(client, with);
         if (!until([&] { return client.transport && server.transport; })) throw Error(Errc::broken, "no connection");
     }
-    void start_client(Seen& seen, const ConnectionOptions& with = {}) {
-        dial(reactor, listener.address(), seen, with);
-    }
+    void start_client(Seen& seen, const ConnectionOptions& with = {}) { dial(reactor, listener.address(), seen, with); }
     // In small steps: what a call in the loop makes true is seen although no event follows.
     bool until(Function<bool()> holds) {
         const TimePoint limit = reactor.driver().now() + std::chrono::seconds(25);

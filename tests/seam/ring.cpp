@@ -70,8 +70,7 @@ io_uring_sqe& Ring::entry(uint8_t operation, int fd, uint64_t tag) {
 
 // Work of the kernel that waits for this thread shows in the flags of the submission ring.
 bool Ring::needs_enter(bool wait) const noexcept {
-    const uint32_t flags =
-        std::atomic_ref(*rings_.at<uint32_t>(params_.sq_off.flags)).load(std::memory_order_relaxed);
+    const uint32_t flags = std::atomic_ref(*rings_.at<uint32_t>(params_.sq_off.flags)).load(std::memory_order_relaxed);
     return wait || unsubmitted_ > 0 || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 

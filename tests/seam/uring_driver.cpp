@@ -178,8 +178,8 @@ void UringDriver::begin_send(Slot& slot) {
 bool UringDriver::prepare_file(Slot& slot, uint64_t length) {
     const auto* file = slot.queue.front_file();
     slot.file_part.resize(static_cast<std::size_t>(std::min<uint64_t>(length, kFilePart)));
-    const auto count = ::pread(file->file->get(), slot.file_part.data(), slot.file_part.size(),
-                               static_cast<off_t>(file->offset));
+    const auto count =
+        ::pread(file->file->get(), slot.file_part.data(), slot.file_part.size(), static_cast<off_t>(file->offset));
     if (count <= 0) {
         const Error error(Errc::end_of_stream, "send a file: it has become shorter");
         end(slot, &error);

@@ -32,16 +32,16 @@ struct UringDriver::Slot {
     SocketId id;
     Address peer;
     Output queue;
-    std::string file_part;            // of a file range at the queue's front
-    std::array<iovec, 16> parts{};    // what the send in flight sends
+    std::string file_part;          // of a file range at the queue's front
+    std::array<iovec, 16> parts{};  // what the send in flight sends
     msghdr message{};
-    sockaddr_storage remote{};        // while connecting
+    sockaddr_storage remote{};          // while connecting
     std::deque<Buffers::Piece> pieces;  // received and pinned
-    std::string held;                 // received and copied, before the pieces
-    std::deque<int> accepted;         // of a listener
+    std::string held;                   // received and copied, before the pieces
+    std::deque<int> accepted;           // of a listener
     std::optional<Error> error;
     uint32_t low_mark = 16384;
-    uint32_t operations = 0;          // in flight
+    uint32_t operations = 0;  // in flight
     Phase phase = Phase::open;
     Lane lane = Lane::native;
     bool listener = false;
@@ -49,16 +49,16 @@ struct UringDriver::Slot {
     bool asked_for = false;
     bool ready = false;
     bool to_flush = false;
-    bool armed = false;         // a receive, or accept, is in flight
-    bool fed = false;           // and has delivered something
-    bool watched = false;       // a poll for a hang-up has been asked for
-    bool hung_up = false;       // and has completed
+    bool armed = false;    // a receive, or accept, is in flight
+    bool fed = false;      // and has delivered something
+    bool watched = false;  // a poll for a hang-up has been asked for
+    bool hung_up = false;  // and has completed
     bool sending = false;
-    bool shut = false;          // no more may be queued
+    bool shut = false;  // no more may be queued
     bool end_sent = false;
     bool end_came = false;
     bool end_told = false;
-    bool failed = false;        // `error` is to be told, behind what was received
+    bool failed = false;  // `error` is to be told, behind what was received
     bool above_low = false;
     bool connected_due = false;
     bool drained_due = false;
