@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <vector>
 
 #include "bine/base/log.h"
 #include "bine/base/text.h"
@@ -244,9 +245,12 @@ void Exchange::body_received(std::string_view piece) {
 
 void Exchange::keep_trailers(const http1::HeaderList& trailers) {
     for (const http1::Header& trailer : trailers) request_trailers_.add(trailer.name, trailer.value);
-    request_trailers_.for_each(
-        [this](std::string_view name, std::string_view value) { request_trailer_list_.push_back({name, value}); });
-    request_.trailers_ = {request_trailer_list_.data(), request_trailer_list_.size()};
+    request_trailer_table_ = std::make_unique<http1::HeaderTable>();
+    request_trailers_.for_each([this](std::string_view name, std::string_view value) {
+        request_trailer_table_->next() = {name, value};
+        request_trailer_table_->take_next();
+    });
+    request_.trailers_ = request_trailer_table_->list();
 }
 
 void Exchange::body_ended(const http1::HeaderList& trailers) {

@@ -4,9 +4,9 @@
 // with it. Inner part of the server.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "bine/base/pool.h"
 #include "bine/base/time.h"
@@ -87,7 +87,7 @@ private:
     Duration credit_;
     std::string piece_;
     Fields request_trailers_;
-    std::vector<http1::Header> request_trailer_list_;
+    std::unique_ptr<http1::HeaderTable> request_trailer_table_;
     std::optional<Promise<>> reader_;
     std::optional<Error> body_error_;
     int body_status_ = 0;
