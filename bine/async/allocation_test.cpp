@@ -1,4 +1,5 @@
-// What Deferreds cost, counted in allocations and not in time.
+// What Deferreds cost, counted in allocations and not in time. A sanitizer has its own malloc: there the same work runs
+// uncounted.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -18,19 +19,19 @@
 #endif
 #endif
 
-#ifndef BINE_SANITIZED
-
 namespace {
 
 thread_local long allocations = 0;
 
 }  // namespace
 
+#ifndef BINE_SANITIZED
 extern "C" void* __libc_malloc(std::size_t size);
 extern "C" void* malloc(std::size_t size) {
     ++allocations;
     return __libc_malloc(size);
 }
+#endif
 
 using namespace bine;
 using namespace std::chrono_literals;
@@ -52,9 +53,11 @@ Deferred<int> plus_one(Deferred<int> below) {
 
 }  // namespace
 
+#ifndef BINE_SANITIZED
 TEST_CASE("the counter counts") {
     CHECK(allocations_of([] { ::operator delete(::operator new(8)); }) == 1000);
 }
+#endif
 
 TEST_CASE("in steady state promises, callbacks and coroutines allocate nothing") {
     CHECK(allocations_of([] {
@@ -80,5 +83,3 @@ TEST_CASE("nor do cancellation, sleeping and queues") {
               if (item.done()) (void)std::move(item).result();
           }) == 0);
 }
-
-#endif
