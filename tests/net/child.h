@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@ public:
     // `run(say)` is what the child does; say(text) reaches told() here. What it returns is the exit code.
     template <class F>
     explicit Child(F run) {
+        std::fflush(nullptr);  // or the child may print again what waits in this process's buffers
         pid_ = ::fork();
         if (pid_ != 0) {
             pipe_.write.reset();
