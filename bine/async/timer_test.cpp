@@ -55,7 +55,7 @@ TEST_CASE("timers fire in the order of their deadlines, equal ones in the order 
         queue.arm(*timers.back(), at(deadline));
         expected.emplace_back(deadline, i);
     }
-    std::stable_sort(expected.begin(), expected.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::sort(expected.begin(), expected.end());
     while (!queue.empty()) {
         const TimePoint next = queue.next_deadline();
         REQUIRE(next <= at(expected[fired.size()].first));
