@@ -8,11 +8,13 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.request
 import zlib
 
 from bine_process import Bine
@@ -22,18 +24,39 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 DARK = "--blink-settings=preferredColorScheme=0"
 
 
+ATTEMPTS = 3
+SECONDS = 30  # an attempt takes two, or never ends: virtual time sometimes stands still on a busy machine
+
+
+def run_browser(command):
+    """What it printed, or None when it stalled."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        output, errors = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return None
+    if process.returncode != 0:
+        raise AssertionError(f"{command}: {process.returncode}\n{errors}")
+    return output, errors
+
+
 def browse(url, *flags, width=1280, height=1500):
-    """Opens `url`; returns what the browser said on its console."""
-    with tempfile.TemporaryDirectory(prefix="bine-browser-", ignore_cleanup_errors=True) as profile:
-        command = [CHROMIUM, "--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
-                   "--disable-background-networking", "--enable-logging=stderr", f"--user-data-dir={profile}",
-                   f"--window-size={width},{height}", "--virtual-time-budget=6000", *flags, url]
-        if os.geteuid() == 0:
-            command.insert(1, "--no-sandbox")
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{command}: {done.returncode}\n{done.stderr}")
-    return done.stdout, re.findall(r"CONSOLE.*", done.stderr)
+    """Opens `url`; returns what the browser said on its console. When the browser stalls, the server has to be there."""
+    for _ in range(ATTEMPTS):
+        with tempfile.TemporaryDirectory(prefix="bine-browser-", ignore_cleanup_errors=True) as profile:
+            command = [CHROMIUM, "--headless", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
+                       "--disable-background-networking", "--enable-logging=stderr", f"--user-data-dir={profile}",
+                       f"--window-size={width},{height}", "--virtual-time-budget=6000", *flags, url]
+            if os.geteuid() == 0:
+                command.insert(1, "--no-sandbox")
+            done = run_browser(command)
+        if done:
+            return done[0], re.findall(r"CONSOLE.*", done[1])
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            answer.read()
+    raise AssertionError(f"the browser stalled {ATTEMPTS} times, though {url} answers")
 
 
 def distinct_rows(path):
