@@ -40,7 +40,7 @@ Address Address::loopback(uint16_t port) { return *try_parse_ip("127.0.0.1", por
 
 Address Address::unix_path(std::string_view path) {
     Address address;
-    address.family_ = Family::unix;
+    address.family_ = Family::local;
     address.path_ = SharedBytes::copy(path);
     return address;
 }
@@ -87,7 +87,7 @@ unsigned Address::to_native(sockaddr* native) const noexcept {
             std::memcpy(native, &in6, sizeof in6);
             return sizeof in6;
         }
-        case Family::unix: {
+        case Family::local: {
             sockaddr_un un{};
             un.sun_family = AF_UNIX;
             const std::string_view name = path();
@@ -127,7 +127,7 @@ std::string Address::host() const {
             if (scope_ != 0) host += "%" + std::to_string(scope_);
             return host;
         }
-        case Family::unix: break;
+        case Family::local: break;
     }
     std::string name(path());
     if (!name.empty() && name[0] == '\0') name[0] = '@';
@@ -139,7 +139,7 @@ std::string Address::to_string() const {
         case Family::none: return "unnamed";
         case Family::ipv4: return host() + ":" + std::to_string(port_);
         case Family::ipv6: return "[" + host() + "]:" + std::to_string(port_);
-        case Family::unix: return "unix:" + host();
+        case Family::local: return "unix:" + host();
     }
     return "unnamed";
 }

@@ -15,7 +15,7 @@ namespace bine {
 
 class Address {
 public:
-    enum class Family : uint8_t { none, ipv4, ipv6, unix };
+    enum class Family : uint8_t { none, ipv4, ipv6, local };  // local: a Unix path
 
     // No address: an unnamed Unix peer, standard input.
     Address() = default;

@@ -304,7 +304,7 @@ Result<SocketId> EpollDriver::listen(const Address& address, const ListenOptions
     auto made = socket::listen(address, options);
     if (!made) return fail(made.error());
     auto id = adopt_listener(std::move(*made), sink);
-    if (id && address.family() == Address::Family::unix && address.path().substr(0, 1) != std::string_view("\0", 1)) {
+    if (id && address.family() == Address::Family::local && address.path().substr(0, 1) != std::string_view("\0", 1)) {
         Slot* slot = find(*id);
         slot->unlink_path = true;
         slot->peer = address;

@@ -37,7 +37,7 @@ Result<SocketId> EpollDriver::connect(const Address& remote, const Address& loca
     slot->lane = lane;
     slot->peer = remote;
     slot->phase = Phase::connecting;
-    slot->passes_descriptors = remote.family() == Address::Family::unix;
+    slot->passes_descriptors = remote.family() == Address::Family::local;
     if (made->failed != 0) {
         end(*slot, Error::from_errno(made->failed, "connect to " + remote.to_string()));
     } else {

@@ -18,7 +18,7 @@ int native_family(const Address& address) noexcept {
     switch (address.family()) {
         case Address::Family::ipv4: return AF_INET;
         case Address::Family::ipv6: return AF_INET6;
-        case Address::Family::unix: return AF_UNIX;
+        case Address::Family::local: return AF_UNIX;
         case Address::Family::none: break;
     }
     return AF_UNSPEC;
@@ -48,7 +48,7 @@ int connect_to(int fd, const Address& address) noexcept {
 }
 
 bool is_path(const Address& address) noexcept {
-    return address.family() == Address::Family::unix && !address.path().empty() && address.path()[0] != '\0';
+    return address.family() == Address::Family::local && !address.path().empty() && address.path()[0] != '\0';
 }
 
 // Removes the socket that a server which is gone has left behind. Anything else at that path stays.
