@@ -17,7 +17,8 @@ function(bine_compile_options target)
         # Aggregates of options are meant to be named in part: {.limit = 64}.
         target_compile_options(${target} PRIVATE -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
     else()
-        target_compile_options(${target} PRIVATE -Wno-missing-field-initializers)
+        # gcc 12 sees an overlap in `string = "literal"` that cannot be (its bug 105651), once it optimizes.
+        target_compile_options(${target} PRIVATE -Wno-missing-field-initializers -Wno-restrict)
     endif()
     if(BINE_WERROR)
         target_compile_options(${target} PRIVATE -Werror)
