@@ -45,13 +45,13 @@ public:
     void connection_made(Transport& transport) override {
         LineProtocol::connection_made(transport);
         self_ = transport.ref();
-        room_.join(self_);
         transport.write("who are you?\r\n");
     }
     void line_received(std::string_view line) override {
         if (!name_.empty()) return room_.say(self_, name_ + ": " + std::string(line));
         if (line.empty()) return;
         name_ = line;
+        room_.join(self_);
         room_.say(self_, name_ + " has joined");
     }
     void connection_lost(const CloseReason&) override {

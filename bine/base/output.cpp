@@ -42,7 +42,8 @@ struct Output::Segment {
 
     // One that holds at least `room` bytes of its own.
     static Segment* make_block(std::size_t room) {
-        const std::size_t allocation = pool_capacity(sizeof(Segment) + room);
+        const std::size_t wanted = sizeof(Segment) + room;
+        const std::size_t allocation = wanted == kFirstBlock ? kFirstBlock : pool_capacity(wanted);
         auto* segment = new (pool_allocate(allocation)) Segment(allocation, allocation - sizeof(Segment));
         segment->data = segment->storage();
         return segment;
@@ -80,8 +81,6 @@ Output& Output::operator=(Output&& other) noexcept {
     }
     return *this;
 }
-
-Output::~Output() { clear(); }
 
 void Output::push(Segment* segment) noexcept {
     (tail_ ? tail_->next : head_) = segment;

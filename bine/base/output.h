@@ -46,7 +46,9 @@ public:
     Output() = default;
     Output(Output&& other) noexcept;
     Output& operator=(Output&& other) noexcept;
-    ~Output();
+    ~Output() {
+        if (head_) clear();
+    }
 
     // Copies.
     void append(std::string_view bytes);

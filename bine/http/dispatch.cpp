@@ -1,5 +1,7 @@
 #include "bine/http/dispatch.h"
 
+#include "bine/base/log.h"
+#include "bine/base/text.h"
 #include "bine/http/exchange.h"
 #include "bine/wire/http1/target.h"
 
@@ -11,11 +13,31 @@ Handler& fixed_answer(int status) {
     static Handler bad_request = Handler::without_body(
         [](Request&) { return Response::error(400, "The address is not encoded as it should be."); });
     static Handler no_tunnel = Handler::without_body([](Request&) { return Response::error(501); });
+    static Handler failure = Handler::without_body([](Request&) { return Response::error(500); });
     static Handler options = Handler::without_body([](Request&) { return Response(204); });
-    return status == 400 ? bad_request : status == 501 ? no_tunnel : options;
+    switch (status) {
+        case 400: return bad_request;
+        case 500: return failure;
+        case 501: return no_tunnel;
+        default: return options;
+    }
 }
 
 }  // namespace
+
+void log_failure(const Request& request, const Error& error) {
+    log::error("http", "a handler failed",
+               {{"method", request.method_name()},
+                {"target", escape(request.target())},
+                {"error", error.text()},
+                {"place", to_string(error.place())}});
+}
+
+Handler& Dispatch::refused(Request& request, const Error& error) {
+    log_failure(request, error);
+    request.middleware_count_ = 0;
+    return fixed_answer(500);
+}
 
 // Views of what is decoded stay valid because text_ has room for all of it from the start.
 bool Dispatch::prepare_path(Request& request) {

@@ -6,10 +6,15 @@
 
 namespace bine::http {
 
+// One line, for the error that costs a request its answer.
+void log_failure(const Request& request, const Error& error);
+
 class Dispatch {
 public:
     // Notes path, parameters and middleware in `request`. A path that cannot be decoded is answered by 400.
     static Handler& select(Handler& root, Request& request);
+    // Logs why select() threw, and gives what answers instead: 500.
+    static Handler& refused(Request& request, const Error& error);
 
     // Whether run() will do: nothing of it waits, and there is no body to be collected first.
     static bool runs_at_once(const Request& request, const Handler& handler) noexcept;

@@ -5,8 +5,6 @@
 #include <new>
 #include <vector>
 
-#include "bine/base/log.h"
-#include "bine/base/text.h"
 #include "bine/http/dispatch.h"
 #include "bine/http/server_connection.h"
 #include "bine/net/transport.h"
@@ -92,13 +90,7 @@ Deferred<> Exchange::serve(Handler& root) {
 }
 
 void Exchange::answer_failure(const Error& error) {
-    if (body_status_ == 0) {
-        log::error("http", "a handler failed",
-                   {{"method", request_.method_name()},
-                    {"target", escape(request_.target())},
-                    {"error", error.text()},
-                    {"place", to_string(error.place())}});
-    }
+    if (body_status_ == 0) log_failure(request_, error);
     response_ = Response::error(body_status_ == 0 ? 500 : body_status_);
 }
 
@@ -247,8 +239,8 @@ void Exchange::keep_trailers(const http1::HeaderList& trailers) {
     for (const http1::Header& trailer : trailers) request_trailers_.add(trailer.name, trailer.value);
     request_trailer_table_ = std::make_unique<http1::HeaderTable>();
     request_trailers_.for_each([this](std::string_view name, std::string_view value) {
-        request_trailer_table_->next() = {name, value};
-        request_trailer_table_->take_next();
+        *request_trailer_table_->next() = {name, value};
+        request_trailer_table_->take(1);
     });
     request_.trailers_ = request_trailer_table_->list();
 }

@@ -21,27 +21,31 @@ constexpr std::size_t kMost = 65536;  // far beyond what any client reads; it ke
 }  // namespace
 
 Fields::~Fields() {
-    if (text_) pool_free(text_, capacity_);
+    if (capacity_ != 0) pool_free(const_cast<char*>(text_), capacity_);
 }
 
-void Fields::reserve(std::size_t more) {
+// Room for `more` bytes behind what is there, which is in a block of this object's own afterwards.
+char* Fields::grow(std::size_t more) {
     const std::size_t wanted = size_ + more;
-    if (wanted <= capacity_) return;
-    if (wanted > kMost) throw Error(Errc::limit_exceeded, "the header fields of a response are too long");
-    const std::size_t size = pool_capacity(std::max({kFirstBlock, wanted, std::size_t{capacity_} * 2}));
-    auto* block = static_cast<char*>(pool_allocate(size));
-    if (text_) {
-        std::memcpy(block, text_, size_);
-        pool_free(text_, capacity_);
+    if (wanted > capacity_) {
+        if (wanted > kMost) throw Error(Errc::limit_exceeded, "the header fields of a response are too long");
+        const std::size_t size = pool_capacity(std::max({kFirstBlock, wanted, std::size_t{capacity_} * 2}));
+        auto* block = static_cast<char*>(pool_allocate(size));
+        if (size_ != 0) std::memcpy(block, text_, size_);
+        if (capacity_ != 0) pool_free(const_cast<char*>(text_), capacity_);
+        text_ = block;
+        capacity_ = static_cast<uint32_t>(size);
     }
-    text_ = block;
-    capacity_ = static_cast<uint32_t>(size);
+    return const_cast<char*>(text_) + size_;
 }
 
-void Fields::append(std::string_view text) {
-    reserve(text.size());
-    std::memcpy(text_ + size_, text.data(), text.size());
-    size_ += static_cast<uint32_t>(text.size());
+void Fields::add_fixed(std::string_view lines) {
+    if (size_ == 0 && capacity_ == 0) {
+        text_ = lines.data();
+    } else {
+        std::memcpy(grow(lines.size()), lines.data(), lines.size());
+    }
+    size_ += static_cast<uint32_t>(lines.size());
 }
 
 void Fields::add(std::string_view name, std::string_view value) {
@@ -52,8 +56,7 @@ void Fields::add(std::string_view name, std::string_view value) {
         throw Error(Errc::local_protocol, "only the server sets the header field " + std::string(name));
     }
     note(name, true);
-    reserve(name.size() + value.size() + 4);
-    char* at = text_ + size_;
+    char* at = grow(name.size() + value.size() + 4);
     const auto put = [&at](std::string_view text) {
         if (!text.empty()) std::memcpy(at, text.data(), text.size());
         at += text.size();
@@ -83,8 +86,10 @@ void Fields::set(std::string_view name, uint64_t value) {
     set(name, std::string_view(digits, static_cast<std::size_t>(end - digits)));
 }
 
-void Fields::remove(std::string_view name) noexcept {
+void Fields::remove(std::string_view name) {
     note(name, false);
+    if (capacity_ == 0) grow(0);
+    auto* const text = const_cast<char*>(text_);
     const std::string_view all = lines();
     std::size_t kept = 0;
     for (std::string_view rest = all; !rest.empty();) {
@@ -92,7 +97,7 @@ void Fields::remove(std::string_view name) noexcept {
         const std::string_view found = take_line(rest).first;
         const auto length = static_cast<std::size_t>(all.data() + all.size() - rest.size() - line);
         if (equals_ignoring_case(found, name)) continue;
-        std::memmove(text_ + kept, line, length);
+        std::memmove(text + kept, line, length);
         kept += length;
     }
     size_ = static_cast<uint32_t>(kept);

@@ -31,12 +31,12 @@ public:
     // from outside can make a line of its own), and for what only the server sets: Content-Length, Transfer-Encoding,
     // Connection.
     void add(std::string_view name, std::string_view value);
-    // Lines that are known to be right: "A: b\r\n" of literals.
-    void add_fixed(std::string_view lines) { append(lines); }
+    // Lines that are known to be right, of literals: "A: b\r\n". They are referred to until something is added.
+    void add_fixed(std::string_view lines);
     // The only one of that name afterwards.
     void set(std::string_view name, std::string_view value);
     void set(std::string_view name, uint64_t value);
-    void remove(std::string_view name) noexcept;
+    void remove(std::string_view name);
 
     bool has(std::string_view name) const noexcept;
     // The first value of that name, whatever its case; empty when there is none. Valid until the next change.
@@ -60,13 +60,12 @@ public:
 
 private:
     static std::pair<std::string_view, std::string_view> take_line(std::string_view& rest) noexcept;
-    void reserve(std::size_t more);
-    void append(std::string_view text);
+    char* grow(std::size_t more);
     void note(std::string_view name, bool there) noexcept;
 
-    char* text_ = nullptr;
+    const char* text_ = nullptr;
     uint32_t size_ = 0;
-    uint32_t capacity_ = 0;
+    uint32_t capacity_ = 0;  // of the block that text_ is; 0: it is a literal, or nothing
     bool has_date_ = false;
     bool has_server_ = false;
 };

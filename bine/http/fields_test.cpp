@@ -32,6 +32,24 @@ TEST_CASE("fields are added, replaced and removed, whatever the case of their na
     CHECK(seen == "Empty|;B|18446744073709551615;");
 }
 
+TEST_CASE("fixed lines may be changed like any other") {
+    static constexpr std::string_view kLines = "Content-Type: text/plain\r\nB: 2\r\n";
+    Fields fields;
+    fields.add_fixed(kLines);
+    CHECK(fields.lines().data() == kLines.data());
+    Fields moved = std::move(fields);
+    moved.add("C", "3");
+    moved.add_fixed("D: 4\r\n");
+    CHECK(moved.lines() == "Content-Type: text/plain\r\nB: 2\r\nC: 3\r\nD: 4\r\n");
+    Fields other;
+    other.add_fixed(kLines);
+    other.remove("b");
+    CHECK(other.lines() == "Content-Type: text/plain\r\n");
+    other.set("content-type", "text/html");
+    CHECK(other.lines() == "content-type: text/html\r\n");
+    CHECK(kLines.starts_with("Content-Type: text/plain"));
+}
+
 TEST_CASE("many fields grow, and too many are refused") {
     Fields fields;
     for (int i = 0; i < 500; ++i) fields.add("Name-" + std::to_string(i), std::string(60, 'x'));

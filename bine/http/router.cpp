@@ -16,7 +16,19 @@ namespace bine::http {
 namespace {
 
 struct Route {
+    Route(std::string_view its_method, std::vector<std::string> its_names, Handler its_handler)
+        : method(its_method),
+          code(http1::method_of(its_method)),
+          names(std::move(its_names)),
+          handler(std::move(its_handler)) {}
+
+    // Whether it is for that method; the code tells the known ones.
+    bool answers(http1::Method wanted, std::string_view name) const noexcept {
+        return wanted == http1::Method::other ? method == name : code == wanted;
+    }
+
     std::string method;  // empty: every one
+    http1::Method code;
     std::vector<std::string> names;
     Handler handler;
 };
@@ -70,9 +82,9 @@ struct Router::Node {
         return *node;
     }
 
-    Route* route(std::string_view method) {
+    Route* route(http1::Method method, std::string_view name = {}) {
         for (Route& one : routes) {
-            if (one.method == method) return &one;
+            if (one.answers(method, name)) return &one;
         }
         return nullptr;
     }
@@ -89,11 +101,16 @@ struct Router::Table {
 
     // A look for the node of a path: the values of the parameters on the way, and what a mounted handler will see.
     struct Search {
-        std::array<std::string_view, Request::kMaxParams> values{};
+        Search() noexcept {}
+
+        union {
+            std::array<std::string_view, Request::kMaxParams> values;  // the first `count` of them are there
+        };
         std::size_t count = 0;
         const char* mounted_from = nullptr;
     };
 
+    Node* find_literal(std::string_view path) noexcept;
     Node* find(Node& node, std::string_view path, Search& search);
     Node* find_child(Node& node, std::string_view segment, std::string_view path, Search& search);
     Handler& choose(Node& node, Request& request, const Search& search);
@@ -158,7 +175,7 @@ Router& Router::add(std::string_view method, std::string_view pattern, Handler h
     for (const Route& route : node->routes) {
         if (route.method == method) refuse(pattern, "is there already with that method");
     }
-    node->routes.push_back({std::string(method), std::move(names), std::move(handler)});
+    node->routes.emplace_back(method, std::move(names), std::move(handler));
     return *this;
 }
 
@@ -198,7 +215,8 @@ Handler& Router::select(Request& request) {
     std::string_view path = request.routed_.substr(request.routed_from_);
     if (path.empty()) path = "/";
     Table::Search search;
-    Node* node = table_->find(table_->root, path, search);
+    Node* node = table_->find_literal(path);
+    if (!node) node = table_->find(table_->root, path, search);
     if (!node) return table_->not_found;
     if (search.mounted_from) {
         const auto behind = static_cast<std::size_t>(path.data() + path.size() - search.mounted_from);
@@ -209,6 +227,21 @@ Handler& Router::select(Request& request) {
         return *node->mounted;
     }
     return table_->choose(*node, request, search);
+}
+
+// The node of a path that is one of literals, letter by letter: find() would try it first. Most paths are one.
+Router::Node* Router::Table::find_literal(std::string_view path) noexcept {
+    if (path.find('%') != std::string_view::npos) return nullptr;
+    Node* node = &root;
+    while (node && !path.empty()) {
+        const std::string_view segment = take_segment(path);
+        Node* next = nullptr;
+        for (const Node::Child& child : node->children) {
+            if (child.literal == segment) next = child.node.get();
+        }
+        node = next;
+    }
+    return node && !node->routes.empty() ? node : nullptr;
 }
 
 // `path` is empty or begins with '/'.
@@ -243,9 +276,9 @@ Router::Node* Router::Table::find_child(Node& node, std::string_view segment, st
 
 Handler& Router::Table::choose(Node& node, Request& request, const Search& search) {
     request.node_ = &node;
-    Route* route = node.route(request.method_name());
-    if (!route && request.is_head()) route = node.route("GET");
-    if (!route) route = node.route({});
+    Route* route = node.route(request.method(), request.method_name());
+    if (!route && request.is_head()) route = node.route(http1::Method::get);
+    if (!route) route = node.route(http1::Method::other);
     if (!route) return request.method() == Method::options ? options : not_allowed;
     note_params(*route, request, search);
     return route->handler;

@@ -52,10 +52,13 @@ TEST_CASE("literals, parameters and the rest, in that order") {
 TEST_CASE("paths are compared decoded, with dots resolved, segment by segment") {
     Router router;
     router.get("/a b/{x}", say("spaced", {"x"}));
+    router.get("/odd%2Fname", say("odd"));
     router.get("/files/{path...}", say("files", {"path"}));
     router.get("/path", [](Request& request) { return Response::text(request.path()); });
     Client client(std::move(router));
     CHECK(ask(client, "/a%20b/c%2Fd") == "200 spaced x=c/d");
+    CHECK(is_missing(ask(client, "/odd%2Fname")));
+    CHECK(ask(client, "/odd%252Fname") == "200 odd");
     CHECK(ask(client, "/x/../a%20b/./y") == "200 spaced x=y");
     CHECK(ask(client, "/%66iles/a%20b/%2e%2e/c") == "200 files path=c");
     CHECK(is_missing(ask(client, "/files/a%2F..%2F..%2Fetc")));

@@ -142,46 +142,42 @@ void ServerConnection::head_received(http1::RequestEvent& event, std::string_vie
     }
     Request request(event.head);
     request.connection_ = this;
-    std::optional<Response> response = try_at_once(request);
-    if (response && !response->is_stream() && !response->is_upgrade()) {
-        answer_at_once(request, *response, output);
-        if (!closing_) parser_.next(input, event);
+    Handler& handler = select_handler(request);
+    if (!Dispatch::runs_at_once(request, handler)) {
+        make_exchange(event, bytes, input, output).start(server_->handler);
         return;
     }
-    Exchange& exchange = make_exchange(event.head, bytes, output);
-    parser_.next(input, event);
-    exchange.body_ended({});
-    if (response) {
-        exchange.start(std::move(*response));
-    } else {
-        exchange.start(server_->handler);
+    Response response = run_handler(request, handler);
+    if (response.is_stream() || response.is_upgrade()) {
+        make_exchange(event, bytes, input, output).start(std::move(response));
+        return;
+    }
+    answer_at_once(request, response, output);
+    if (!closing_) parser_.next(input, event);
+}
+
+Handler& ServerConnection::select_handler(Request& request) {
+    try {
+        return Dispatch::select(server_->handler, request);
+    } catch (...) {
+        return Dispatch::refused(request, Error::from_current_exception());
     }
 }
 
-// Nothing when the answer needs an Exchange.
-std::optional<Response> ServerConnection::try_at_once(Request& request) {
+Response ServerConnection::run_handler(Request& request, Handler& handler) {
     try {
-        Handler& handler = Dispatch::select(server_->handler, request);
-        if (!Dispatch::runs_at_once(request, handler)) return std::nullopt;
         return Dispatch::run(request, handler);
     } catch (...) {
-        return failure_answer(request, Error::from_current_exception());
+        log_failure(request, Error::from_current_exception());
+        return Response::error(500);
     }
-}
-
-Response ServerConnection::failure_answer(const Request& request, const Error& error) {
-    log::error("http", "a handler failed",
-               {{"method", request.method_name()},
-                {"target", escape(request.target())},
-                {"error", error.text()},
-                {"place", to_string(error.place())}});
-    return Response::error(500);
 }
 
 void ServerConnection::answer_at_once(const Request& request, Response& response, Output& output) {
     http1::ResponseEncoder encoder(request.head());
     if (Result<> sent = encode(encoder, request, response, output); !sent) {
-        response = failure_answer(request, sent.error());
+        log_failure(request, sent.error());
+        response = Response::error(500);
         (void)encode(encoder, request, response, output);
     }
     note_answer(request, response.status(), encoder.body_bytes(), reactor().now());
@@ -194,6 +190,15 @@ Exchange& ServerConnection::make_exchange(const http1::RequestHead& head, std::s
     flush(output);
     exchange_ = std::make_unique<Exchange>(*this, head, bytes);
     return *exchange_;
+}
+
+// The same for a request without a body.
+Exchange& ServerConnection::make_exchange(http1::RequestEvent& event, std::string_view bytes, std::string_view& input,
+                                          Output& output) {
+    Exchange& exchange = make_exchange(event.head, bytes, output);
+    parser_.next(input, event);
+    exchange.body_ended({});
+    return exchange;
 }
 
 namespace {
@@ -214,17 +219,13 @@ std::optional<uint64_t> length_of(const Request& request, const Response& respon
     return response.body().size();
 }
 
-Result<> append_body(http1::ResponseEncoder& encoder, Output&& body, Output& output) {
-    std::array<iovec, 4> parts;
-    std::size_t count = body.size() <= kWorthCopying ? body.gather(parts) : 0;
-    uint64_t size = 0;
-    for (std::size_t i = 0; i < count; ++i) size += parts[i].iov_len;
-    if (size != body.size()) return encoder.body(std::move(body), output);
-    for (std::size_t i = 0; i < count; ++i) {
-        const std::string_view part(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
-        if (Result<> sent = encoder.body(part, output); !sent) return sent;
-    }
-    return {};
+// The body as one piece, when it is small and in memory as such.
+std::optional<std::string_view> small_piece(const Output& body) noexcept {
+    if (body.size() > kWorthCopying) return std::nullopt;
+    std::array<iovec, 1> piece{};
+    body.gather(piece);
+    if (piece[0].iov_len != body.size()) return std::nullopt;
+    return std::string_view(static_cast<const char*>(piece[0].iov_base), piece[0].iov_len);
 }
 
 }  // namespace
@@ -240,8 +241,10 @@ Result<> ServerConnection::encode(http1::ResponseEncoder& encoder, const Request
         .lines = response.fields().lines(),
         .common_lines = server_->common_lines(response.fields(), reactor()),
     };
-    if (Result<> sent = encoder.head(head, output); !sent || response.is_stream()) return sent;
-    if (Result<> sent = append_body(encoder, std::move(response.body()), output); !sent) return sent;
+    if (response.is_stream()) return encoder.head(head, output);
+    if (const auto body = small_piece(response.body())) return encoder.whole(head, *body, output);
+    if (Result<> sent = encoder.head(head, output); !sent) return sent;
+    if (Result<> sent = encoder.body(std::move(response.body()), output); !sent) return sent;
     return encoder.end({}, output);
 }
 

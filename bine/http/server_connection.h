@@ -80,10 +80,12 @@ private:
     void settle();
     bool may_parse() const noexcept;
     void head_received(http1::RequestEvent& event, std::string_view bytes, std::string_view& input, Output& output);
-    std::optional<Response> try_at_once(Request& request);
-    static Response failure_answer(const Request& request, const Error& error);
+    Handler& select_handler(Request& request);
+    static Response run_handler(Request& request, Handler& handler);
     void answer_at_once(const Request& request, Response& response, Output& output);
     Exchange& make_exchange(const http1::RequestHead& head, std::string_view bytes, Output& output);
+    Exchange& make_exchange(http1::RequestEvent& event, std::string_view bytes, std::string_view& input,
+                            Output& output);
     void body_received(const http1::RequestEvent& event);
     void discard(std::size_t bytes);
     void parse_failed(Output& output);

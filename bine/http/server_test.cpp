@@ -216,6 +216,18 @@ TEST_CASE("a handler that throws or fails costs its own request a 500, with a li
     CHECK(log.lines[1].find("no such row") != std::string::npos);
 }
 
+TEST_CASE("so does one that cannot say who answers") {
+    CapturedLog log;
+    Router router = small_site();
+    router.mount("/lost", Handler::selector([](Request&) -> Handler& { throw Error(Errc::broken, "no way"); }));
+    router.use([](const Request&, Response& response) { response.set("X-Seen", "1"); });
+    Client client(std::move(router));
+    CHECK(client.send(get("/lost/a")).starts_with("HTTP/1.1 500 "));
+    CHECK(client.send(get("/")).find("X-Seen: 1\r\n") != std::string::npos);
+    REQUIRE(log.lines.size() == 1);
+    CHECK(log.lines[0].find("no way") != std::string::npos);
+}
+
 TEST_CASE("error pages are HTML for browsers") {
     Client client(small_site());
     const std::string said = client.send(get("/<x>", "Accept: text/html;q=0.9, */*\r\n"));

@@ -8,12 +8,14 @@
 namespace bine::http1 {
 
 enum CharacterClass : uint8_t {
-    kToken = 1,      // tchar: methods, field names, codings
-    kTarget = 2,     // visible ASCII but '#': what a request target may hold
-    kValue = 4,      // field values: visible, blank, tab, and bytes from 0x80
-    kHost = 8,       // of a name or IPv4 address in an authority, without '%'
-    kQuoted = 16,    // qdtext of a quoted string
-    kEntityTag = 32  // etagc
+    kToken = 1,       // tchar: methods, field names, codings
+    kTarget = 2,      // visible ASCII but '#': what a request target may hold
+    kValue = 4,       // field values: visible, blank, tab, and bytes from 0x80
+    kHost = 8,        // of a name or IPv4 address in an authority, without '%'
+    kQuoted = 16,     // qdtext of a quoted string
+    kEntityTag = 32,  // etagc
+    kPath = 64,       // kTarget but '?'
+    kPlain = 128      // of a path: what percent-encoding and dot segments have no part in
 };
 
 constexpr std::array<uint8_t, 256> make_character_classes() {
@@ -28,7 +30,8 @@ constexpr std::array<uint8_t, 256> make_character_classes() {
     for (unsigned c = 0x20; c < 256; ++c) {
         if (c == 0x7f) continue;
         table[c] |= kValue;
-        if (c > 0x20 && c < 0x7f && c != '#') table[c] |= kTarget;
+        if (c > 0x20 && c < 0x7f && c != '#') table[c] |= c == '?' ? kTarget : kTarget | kPath;
+        if (c != '%' && c != '.') table[c] |= kPlain;
         if (c != '"' && c != '\\') table[c] |= kQuoted;
         if (c > 0x20 && c != '"') table[c] |= kEntityTag;
     }

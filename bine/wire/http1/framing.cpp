@@ -1,5 +1,6 @@
 #include "bine/wire/http1/framing.h"
 
+#include <array>
 #include <cstring>
 
 #include "bine/base/text.h"
@@ -11,52 +12,59 @@ namespace bine::http1 {
 
 namespace {
 
-// The few fields that matter here, told by length first: most names are none of them.
+// The few fields that matter here.
 enum class Known : uint8_t { none, host, expect, upgrade, connection, content_length, transfer_encoding };
 
-uint64_t word_at(const char* at) noexcept {
-    uint64_t word = 0;
+template <class Word>
+Word word_at(const char* at) noexcept {
+    Word word = 0;
     std::memcpy(&word, at, sizeof word);
     return word;
 }
 
-// Whether `text`, which holds no control bytes, is `lower`, which is of small letters and dashes, whatever its case.
-bool same_word(std::string_view text, std::string_view lower) noexcept {
-    constexpr uint64_t kSmall = 0x2020202020202020u;
-    if (text.size() != lower.size()) return false;
-    const std::size_t size = lower.size();
-    if (size >= 8 && size <= 16) {
-        const bool front = (word_at(text.data()) | kSmall) == word_at(lower.data());
-        return front && (word_at(text.data() + size - 8) | kSmall) == word_at(lower.data() + size - 8);
-    }
-    for (std::size_t i = 0; i < size; ++i) {
-        if ((text[i] | 0x20) != lower[i]) return false;
-    }
-    return true;
+// Whether two texts of `size` bytes, from one to two words long, are the same: the second is of small letters and dashes,
+// the first holds no control bytes and may be of any case.
+template <class Word>
+bool same_words(const char* text, const char* lower, std::size_t size) noexcept {
+    constexpr Word kSmall = static_cast<Word>(0x2020202020202020u);
+    const std::size_t last = size - sizeof(Word);
+    return (word_at<Word>(text) | kSmall) == word_at<Word>(lower) &&
+           (word_at<Word>(text + last) | kSmall) == word_at<Word>(lower + last);
 }
 
-// Whether a name has the length and the first letter of one below: most have not.
-bool may_matter(std::string_view name) noexcept {
-    constexpr uint32_t lengths = 1u << 4 | 1u << 6 | 1u << 7 | 1u << 10 | 1u << 14 | 1u << 17;
-    constexpr uint32_t letters =
-        1u << ('c' & 31) | 1u << ('e' & 31) | 1u << ('h' & 31) | 1u << ('t' & 31) | 1u << ('u' & 31);
-    return name.size() < 32 && (lengths >> name.size() & letters >> (name.front() & 31) & 1u) != 0;
+template <std::size_t N>
+bool is_word(std::string_view text, const char (&lower)[N]) noexcept {
+    constexpr std::size_t size = N - 1;
+    static_assert(size >= 4 && size <= 24);
+    if (text.size() != size) return false;
+    if constexpr (size < 8) return same_words<uint32_t>(text.data(), lower, size);
+    if constexpr (size > 16) {
+        if (!same_words<uint64_t>(text.data(), lower, 16)) return false;
+    }
+    return same_words<uint64_t>(text.data() + (size > 16 ? size - 16 : 0), lower + (size > 16 ? size - 16 : 0),
+                                size > 16 ? 16 : size);
 }
 
-constexpr std::size_t key(std::size_t size, char first) noexcept { return size << 8 | static_cast<uint8_t>(first); }
+// The first letter of the names below, by their length: most other names have another one.
+constexpr std::array<char, 32> kFirstLetters = [] {
+    std::array<char, 32> letters{};
+    for (const std::string_view name :
+         {"host", "expect", "upgrade", "connection", "content-length", "transfer-encoding"}) {
+        letters[name.size()] = name.front();
+    }
+    return letters;
+}();
 
-// Length and first letter tell nearly all names apart from these.
+bool may_matter(std::string_view name) noexcept { return (name.front() | 0x20) == kFirstLetters[name.size() % 32]; }
+
 Known known(std::string_view name) noexcept {
-    const auto check = [name](std::string_view lower, Known which) {
-        return same_word(name, lower) ? which : Known::none;
-    };
-    switch (key(name.size(), static_cast<char>(name.front() | 0x20))) {
-        case key(4, 'h'): return check("host", Known::host);
-        case key(6, 'e'): return check("expect", Known::expect);
-        case key(7, 'u'): return check("upgrade", Known::upgrade);
-        case key(10, 'c'): return check("connection", Known::connection);
-        case key(14, 'c'): return check("content-length", Known::content_length);
-        case key(17, 't'): return check("transfer-encoding", Known::transfer_encoding);
+    switch (name.size()) {
+        case 4: return is_word(name, "host") ? Known::host : Known::none;
+        case 6: return is_word(name, "expect") ? Known::expect : Known::none;
+        case 7: return is_word(name, "upgrade") ? Known::upgrade : Known::none;
+        case 10: return is_word(name, "connection") ? Known::connection : Known::none;
+        case 14: return is_word(name, "content-length") ? Known::content_length : Known::none;
+        case 17: return is_word(name, "transfer-encoding") ? Known::transfer_encoding : Known::none;
         default: return Known::none;
     }
 }
@@ -73,7 +81,7 @@ struct Seen {
 };
 
 void note_connection(std::string_view value, Seen& seen) noexcept {
-    if (same_word(value, "keep-alive")) {
+    if (is_word(value, "keep-alive")) {
         seen.says_keep_alive = true;
         return;
     }

@@ -41,7 +41,8 @@ Line take_request_line(const char*& at, const char* end, RequestHead& head, Faul
         return bad(fault, is_line_end(*method_end) ? Fault::bad_request_line : Fault::bad_method);
     }
     const char* const target = method_end + 1;
-    const char* const target_end = skip(kTarget, target, end);
+    const char* const path_end = skip(kPath, target, end);
+    const char* const target_end = skip(kTarget, path_end, end);
     if (target_end == end) return Line::incomplete;
     if (*target_end != ' ' || target_end == target) {
         return bad(fault, is_line_end(*target_end) ? Fault::bad_request_line : Fault::bad_target);
@@ -55,6 +56,7 @@ Line take_request_line(const char*& at, const char* end, RequestHead& head, Faul
     head.method_name = {start, static_cast<std::size_t>(method_end - start)};
     head.method = method_of(head.method_name);
     head.target = {target, static_cast<std::size_t>(target_end - target)};
+    head.path = {target, static_cast<std::size_t>(path_end - target)};
     head.minor_version = static_cast<uint8_t>(version - 10);
     at = next;
     return Line::taken;
@@ -64,14 +66,14 @@ namespace {
 
 bool is_hex_digit(char c) noexcept { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
 
-// A name or an IPv4 address: what may stand before the port.
-bool is_host_name(std::string_view text) noexcept {
-    for (std::size_t i = 0; i < text.size(); ++i) {
+// Of the name or the IPv4 address that `text` begins with: what may stand before the port.
+std::size_t host_name_length(std::string_view text) noexcept {
+    std::size_t i = 0;
+    for (; i < text.size(); ++i) {
         if (is(kHost, text[i])) continue;
-        if (text[i] != '%' || text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2]))
-            return false;
+        if (text[i] != '%' || text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) break;
     }
-    return !text.empty();
+    return i;
 }
 
 bool is_ip_literal(std::string_view text) noexcept {
@@ -127,19 +129,14 @@ bool is_authority(std::string_view text) noexcept {
         text.remove_prefix(close + 1);
         return text.empty() || (text.front() == ':' && is_port(text.substr(1)));
     }
-    const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos) return is_host_name(text);
-    return is_host_name(text.substr(0, colon)) && is_port(text.substr(colon + 1));
+    const std::size_t name = host_name_length(text);
+    return name != 0 && (name == text.size() || (text[name] == ':' && is_port(text.substr(name + 1))));
 }
 
 Fault split_target(RequestHead& head) noexcept {
     if (head.method == Method::connect) return split_authority(head);
     if (head.target.front() == '/') {
-        const auto* question = static_cast<const char*>(std::memchr(head.target.data(), '?', head.target.size()));
-        const std::size_t length =
-            question ? static_cast<std::size_t>(question - head.target.data()) : head.target.size();
-        head.path = head.target.substr(0, length);
-        head.query = question ? head.target.substr(length + 1) : std::string_view();
+        head.query = head.target.substr(std::min(head.path.size() + 1, head.target.size()));
         head.authority = {};
         head.form = TargetForm::origin;
         return Fault::none;

@@ -14,7 +14,7 @@ enum class Line : uint8_t {
 };
 
 // `at` points to the line's first byte, `end` behind the last byte there is; at < end.
-// Sets method, target and version; says nothing yet about the form of the target.
+// Sets method, target, version, and as path what is before the first '?'; says nothing yet about the form of the target.
 Line take_request_line(const char*& at, const char* end, RequestHead& head, Fault& fault) noexcept;
 
 // Splits the target, as the method demands. Fault::none when it is right.

@@ -60,9 +60,9 @@ public:
 
     HeaderList list() const noexcept { return {items_, size_}; }
     void clear() noexcept { size_ = 0; }
-    // The next one, to be filled; there is room for one more than can be taken.
-    Header& next() noexcept { return items_[size_]; }
-    void take_next() noexcept { ++size_; }
+    // The next ones, to be filled; there is room for one more than can be taken.
+    Header* next() noexcept { return items_ + size_; }
+    void take(std::size_t count) noexcept { size_ += count; }
 
 private:
     union {

@@ -117,22 +117,26 @@ bool RequestParser::line_may_be_complete(std::string_view input) const noexcept 
 
 Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint32_t limit, Fault too_long) {
     if (!line_may_be_complete(input)) return wait_for_line(input, limit, too_long);
-    const std::size_t most = std::min<std::size_t>(limits_->fields, HeaderTable::kCapacity);
+    const std::size_t most = std::min<std::size_t>(limits_->fields, HeaderTable::kCapacity) - fields_;
     const char* const start = input.data();
     const char* const end = start + input.size();
+    const char* const last = start + std::min<std::size_t>(limit, input.size());
     const char* at = start + line_start_;
-    std::size_t fields = fields_;
+    Header* const first = table.next();
+    Header* field = first;
     Line line = Line::taken;
     Fault fault = Fault::none;
-    while (at != end && line == Line::taken) {
-        line = take_field(at, end, table.next(), fault);
-        if (static_cast<std::size_t>(at - start) > limit) return fail(too_long);
+    PlainFields plain(at, end);
+    while (at != end) {
+        line = plain.take(at, *field) ? Line::taken : take_field(at, end, *field, fault);
+        if (at > last) return fail(too_long);
         if (line != Line::taken) break;
-        if (fields == most) return fail(Fault::many_fields);
-        ++fields;
-        table.take_next();
+        if (field == first + most) return fail(Fault::many_fields);
+        ++field;
     }
-    fields_ = static_cast<uint16_t>(fields);
+    const auto taken = static_cast<std::size_t>(field - first);
+    table.take(taken);
+    fields_ = static_cast<uint16_t>(fields_ + taken);
     line_start_ = static_cast<uint32_t>(at - start);
     if (line == Line::empty) return Step::event;
     return stop_at(line, fault, input, limit, too_long);

@@ -86,6 +86,54 @@ TEST_CASE("pipelined requests are told apart at every cut") {
     CHECK_FALSE(said.code);
 }
 
+// Lines are taken by blocks of 64 bytes, names by sixteen: every length at every place, what is common and what is rare.
+TEST_CASE("field lines of any length are taken, wherever they lie") {
+    const auto check = [](const std::string& name, const std::string& written, const std::string& value) {
+        const std::string filler = "F: " + std::string(name.size() * 7 % 64, 'f') + "\r\n";
+        std::string text = "GET / HTTP/1.1\r\nHost: a\r\n" + filler + name + ":" + written + "\r\nLast: x\r\n\r\n";
+        std::string_view input = text;
+        RequestParser parser(kDefaults);
+        RequestEvent event;
+        const Step step = parser.next(input, event);
+        CAPTURE(text);
+        REQUIRE(step == Step::event);
+        REQUIRE(event.head.headers.size() == 4);
+        CHECK(event.head.headers[2].name == name);
+        CHECK(event.head.headers[2].value == value);
+        CHECK(event.head.headers[3].name == "Last");
+    };
+    const std::string letters = "abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    for (std::size_t length = 1; length <= 150; ++length) {
+        const std::string value(length, 'v');
+        check(letters.substr(length % 26, 1 + length % 40), " " + value, value);
+        check(letters.substr(0, 1 + length % 20), value, value);
+        check("!#$" + letters.substr(0, length % 20), " \t" + value + "\xc3\xa4:\t" + value + " \t ",
+              value + "\xc3\xa4:\t" + value);
+        check(letters.substr(0, 1 + length % 20), " " + value + " ", value);
+        check(letters.substr(0, 1 + length % 20), std::string(length % 3, ' '), "");
+    }
+}
+
+TEST_CASE("a field line is refused for one wrong byte, wherever that lies") {
+    const std::string head = "GET / HTTP/1.1\r\nHost: a\r\n";
+    const std::string line = "X-Field-Name: " + std::string(120, 'v');
+    REQUIRE(status_for(head + line + "\r\n\r\n") == 0);
+    for (std::size_t at = 0; at < line.size(); ++at) {
+        for (const char wrong : {'\0', '\x01', '\n', '\r', '\x7f'}) {
+            std::string broken = line;
+            broken[at] = wrong;
+            CAPTURE(at);
+            CHECK(status_for(head + broken + "\r\n\r\n") == 400);
+        }
+        std::string blank = line;
+        blank[at] = ' ';
+        CHECK(status_for(head + blank + "\r\n\r\n") == (at < 13 ? 400 : 0));
+    }
+    CHECK(status_for(head + "X-Field-Name" + std::string(60, 'n') + "\r\n\r\n") == 400);
+    CHECK(status_for(head + ": nameless, sixteen bytes\r\n\r\n") == 400);
+    CHECK(status_for(head + " Folded: sixteen bytes\r\n\r\n") == 400);
+}
+
 TEST_CASE("what is behind a request stays for the next protocol") {
     std::string_view input =
         "GET / HTTP/1.1\r\nHost: a\r\nConnection: x, Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05";

@@ -80,16 +80,21 @@ ResponseEncoder::Framing ResponseEncoder::choose_framing(const ResponseHead& hea
     return to_1_0_ ? Framing::until_close : Framing::chunked;
 }
 
-Result<> ResponseEncoder::head(const ResponseHead& head, Output& output) {
+Result<> ResponseEncoder::begin(const ResponseHead& head) {
     if (begun()) return fail(Errc::local_protocol, "the response has begun already");
     if (!is_status(head.status)) return fail(Errc::local_protocol, "a response has a status from 200 to 599, or 101");
-    if (Result<> checked = check(head.headers); !checked) return checked;
-
+    if (!head.headers.empty()) {
+        if (Result<> checked = check(head.headers); !checked) return checked;
+    }
     framing_ = choose_framing(head);
     length_ = head.length.value_or(0);
-    keep_alive_ = keep_alive_ && !head.close && framing_ != Framing::until_close && head.status != 101;
+    if (head.close || framing_ == Framing::until_close || head.status == 101) keep_alive_ = false;
+    return {};
+}
 
-    Pen pen(output.prepare(kRoomForTheRest + head.lines.size() + head.common_lines.size() + room_for(head.headers)));
+void ResponseEncoder::put_head(const ResponseHead& head, std::string_view body, Output& output) const {
+    const std::size_t lines = head.lines.size() + head.common_lines.size() + room_for(head.headers);
+    Pen pen(output.prepare(kRoomForTheRest + lines + body.size()));
     put_status_line(pen, head.status);
     pen.put(head.common_lines);
     pen.put(head.lines);
@@ -108,7 +113,28 @@ Result<> ResponseEncoder::head(const ResponseHead& head, Output& output) {
         pen.put("Connection: keep-alive\r\n");
     }
     pen.put("\r\n");
+    pen.put(body);
     output.commit(pen.used());
+}
+
+Result<> ResponseEncoder::head(const ResponseHead& head, Output& output) {
+    if (Result<> begun = begin(head); !begun) return begun;
+    put_head(head, {}, output);
+    return {};
+}
+
+Result<> ResponseEncoder::whole(const ResponseHead& head, std::string_view body, Output& output) {
+    if (Result<> begun = begin(head); !begun) return begun;
+    if (framing_ == Framing::none) {
+        put_head(head, {}, output);
+    } else if (head.length == body.size()) {
+        put_head(head, body, output);
+    } else {
+        framing_ = Framing::unknown;
+        return fail(Errc::local_protocol, "the body is not as long as its Content-Length");
+    }
+    sent_ = body.size();
+    framing_ = Framing::ended;
     return {};
 }
 

@@ -32,6 +32,9 @@ public:
           keep_alive_(request.keep_alive) {}
 
     Result<> head(const ResponseHead& head, Output& output);
+    // A response that is there as a whole, in one piece: head, body and end. head.length is the length of `body`, or for
+    // a response that has no body, what head() says; `body` is dropped then.
+    Result<> whole(const ResponseHead& head, std::string_view body, Output& output);
     // For a response that has no body (HEAD, 204, 304), bytes are counted and dropped.
     Result<> body(std::string_view bytes, Output& output);
     Result<> body(Output&& bytes, Output& output);
@@ -49,7 +52,9 @@ public:
 private:
     enum class Framing : uint8_t { unknown, none, length, chunked, until_close, ended };
 
+    Result<> begin(const ResponseHead& head);
     Framing choose_framing(const ResponseHead& head) const noexcept;
+    void put_head(const ResponseHead& head, std::string_view body, Output& output) const;
     Result<> count(uint64_t bytes);
 
     uint64_t length_ = 0;

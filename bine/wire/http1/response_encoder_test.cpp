@@ -18,6 +18,16 @@ RequestHead request(Method method = Method::get, uint8_t minor_version = 1, bool
     return head;
 }
 
+// The same by whole().
+std::string encode_whole(const RequestHead& to, const ResponseHead& head, std::string_view body) {
+    ResponseEncoder encoder(to);
+    Output output;
+    REQUIRE(encoder.whole(head, body, output).has_value());
+    CHECK(encoder.body_bytes() == body.size());
+    CHECK_FALSE(encoder.body("x", output).has_value());
+    return output.to_string() + (encoder.keep_alive() ? "|" : "$");
+}
+
 // One response, with its body in one piece.
 std::string encode(const RequestHead& to, const ResponseHead& head, std::string_view body,
                    std::span<const Header> trailers = {}) {
@@ -26,7 +36,19 @@ std::string encode(const RequestHead& to, const ResponseHead& head, std::string_
     REQUIRE(encoder.head(head, output).has_value());
     REQUIRE(encoder.body(body, output).has_value());
     REQUIRE(encoder.end(trailers, output).has_value());
-    return output.to_string() + (encoder.keep_alive() ? "|" : "$");
+    std::string said = output.to_string() + (encoder.keep_alive() ? "|" : "$");
+    if (head.length == body.size()) CHECK(encode_whole(to, head, body) == said);
+    return said;
+}
+
+TEST_CASE("a whole response has the length that it says") {
+    for (const ResponseHead& head : {ResponseHead{.length = 4}, ResponseHead{}}) {
+        ResponseEncoder encoder(request());
+        Output output;
+        CHECK(encoder.whole(head, "hello", output).error().is(Errc::local_protocol));
+        CHECK(output.empty());
+        CHECK_FALSE(encoder.begun());
+    }
 }
 
 TEST_CASE("a body of known length") {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bine/wire/http1/characters.h"
+
 namespace bine::http1 {
 
 namespace {
@@ -86,7 +88,7 @@ std::string percent_encode(std::string_view text, bool keep_slashes) {
 
 bool is_plain_path(std::string_view path) noexcept {
     for (std::size_t i = 0; i < path.size(); ++i) {
-        if (path[i] != '.' && path[i] != '%') continue;
+        if (is(kPlain, path[i])) continue;
         if (path[i] == '%') return false;
         if (i > 0 && path[i - 1] != '/') continue;
         const std::size_t dots = path.substr(i).starts_with("..") ? 2 : 1;
