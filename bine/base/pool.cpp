@@ -18,8 +18,22 @@ namespace bine {
 
 // Exact sizes, so that a write behind what was asked for is seen.
 std::size_t pool_capacity(std::size_t size) noexcept { return size; }
-void* pool_allocate(std::size_t size) { return ::operator new(size); }
-void pool_free(void* block, std::size_t size) noexcept { ::operator delete(block, size); }
+namespace {
+
+thread_local std::size_t in_use = 0;
+
+}  // namespace
+
+void* pool_allocate(std::size_t size) {
+    void* block = ::operator new(size);
+    ++in_use;
+    return block;
+}
+void pool_free(void* block, std::size_t size) noexcept {
+    if (block) --in_use;
+    ::operator delete(block, size);
+}
+std::size_t pool_blocks_in_use() noexcept { return in_use; }
 
 #else
 
@@ -50,6 +64,7 @@ struct FreeBlock {
 struct FreeLists {
     FreeBlock* head[kClasses];
     uint32_t room[kClasses];  // how many more a list takes; none before the thread's first pool_free
+    std::size_t taken;        // from the system, less what went back to it
     bool open;
     bool draining;  // set at the end of the thread: whatever is freed later goes back at once
 };
@@ -82,7 +97,10 @@ void push(std::size_t index, void* block) noexcept {
 }
 
 void free_without_room(void* block, std::size_t index) noexcept {
-    if (index >= kClasses || lists.open || lists.draining) return std::free(block);
+    if (index >= kClasses || lists.open || lists.draining) {
+        --lists.taken;
+        return std::free(block);
+    }
     lists.open = true;
     for (std::size_t i = 0; i < kClasses; ++i) lists.room[i] = static_cast<uint32_t>(kListBytes / class_bytes(i));
     drain_at_thread_end();
@@ -106,7 +124,16 @@ void* pool_allocate(std::size_t size) {
     }
     void* fresh = std::malloc(size);
     if (!fresh) throw std::bad_alloc();
+    ++lists.taken;
     return fresh;
+}
+
+std::size_t pool_blocks_in_use() noexcept {
+    std::size_t listed = 0;
+    for (const FreeBlock* block : lists.head) {
+        for (; block; block = block->next) ++listed;
+    }
+    return lists.taken - listed;
 }
 
 void pool_free(void* block, std::size_t size) noexcept {

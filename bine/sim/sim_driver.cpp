@@ -20,8 +20,12 @@ constexpr WallTime kWallStart{std::chrono::seconds(1'500'000'000)};
 
 }  // namespace
 
-SimDriver::SimDriver(World& world)
-    : world_(world), number_(world.drivers_.size()), reason_("a world of seed " + std::to_string(world.seed())) {
+SimDriver::SimDriver(World& world, Host& host, bool alone)
+    : world_(world),
+      host_(host),
+      number_(world.drivers_.size()),
+      alone_(alone),
+      reason_("a world of seed " + std::to_string(world.seed())) {
     world.drivers_.push_back(this);
 }
 
@@ -31,10 +35,10 @@ SimDriver::~SimDriver() {
 }
 
 DriverInfo SimDriver::info() const { return {"simulated", reason_}; }
-WallTime SimDriver::wall_now() noexcept { return kWallStart + world_.now().time_since_epoch(); }
+WallTime SimDriver::wall_now() noexcept { return kWallStart + world_.now().time_since_epoch() + host_.clock_ahead(); }
 
 void SimDriver::random(std::span<char> bytes) noexcept {
-    for (char& byte : bytes) byte = static_cast<char>(world_.choose("random", 256));
+    for (char& byte : bytes) byte = static_cast<char>(world_.choose_quietly("random", 256));
 }
 
 // Slots.
@@ -49,7 +53,7 @@ SimDriver::Slot* SimDriver::find(World& world, const Place& place, SimDriver*& d
     return driver ? driver->find(place.id) : nullptr;
 }
 
-SimDriver::Place SimDriver::place(const Slot& slot) const noexcept { return {number_, slot.id}; }
+SimDriver::Place SimDriver::place(const Slot& slot) const noexcept { return {host_.number_, number_, slot.id}; }
 
 SimDriver::Slot& SimDriver::add(Kind kind, const Address& local) {
     auto [id, slot] = slots_.emplace(kind, local);
@@ -60,7 +64,7 @@ SimDriver::Slot& SimDriver::add(Kind kind, const Address& local) {
 // The other side of a stream that is gone learns it by a reset, unless both had ended.
 void SimDriver::erase(Slot& slot) noexcept {
     if (slot.kind == Kind::stream && slot.other.id && !(slot.end_sent && slot.end_came) && !slot.reset) {
-        send_reset(world_, slot.other);
+        send_reset(slot.other);
     }
     for (const SocketId waiting : std::exchange(slot.pending, {})) {
         if (Slot* connection = find(waiting)) erase(*connection);
@@ -88,11 +92,16 @@ std::size_t SimDriver::open_sockets() const noexcept {
 
 // The network.
 
-void SimDriver::send_reset(World& world, const Place& to) {
-    world.at(world.now() + world.latency(), [&world, to] {
+void SimDriver::send_reset(const Place& to) const {
+    if (!silent_) send_reset(world_, host_.number_, to);
+}
+
+// One that cannot pass is lost; whoever then sends is told again.
+void SimDriver::send_reset(World& world, std::size_t from_host, const Place& to) {
+    world.at(world.now() + world.latency(), [&world, from_host, to] {
         SimDriver* driver = nullptr;
         Slot* slot = find(world, to, driver);
-        if (!slot || slot->phase == Phase::ended) return;
+        if (!slot || slot->phase == Phase::ended || world.is_blocked(from_host, to.host)) return;
         slot->reset = true;
         slot->queue.clear();
         if (slot->phase == Phase::lingering) {
@@ -102,6 +111,29 @@ void SimDriver::send_reset(World& world, const Place& to) {
         if (world.choose("a reset drops what was not read", 2) != 0) slot->inbox.clear();
         driver->mark_ready(*slot);
     });
+}
+
+// What becomes of a socket whose bytes find no way for too long.
+Function<void()> SimDriver::give_up(const Slot& slot) const {
+    return [&world = world_, at = place(slot)] {
+        SimDriver* driver = nullptr;
+        Slot* there = find(world, at, driver);
+        if (!there || there->phase == Phase::ended) return;
+        if (there->phase == Phase::lingering) return driver->erase(*there);
+        const std::string_view what = there->phase == Phase::connecting ? "connect to " : "send to ";
+        const Error error = Error::from_errno(ETIMEDOUT, std::string(what) + there->peer.to_string());
+        there->reset = true;
+        driver->end(*there, &error);
+    };
+}
+
+// Out of the blue: both sides are reset.
+void SimDriver::break_connection(Slot& slot) {
+    world_.note(host_.name() + " loses the connection from " + slot.local.to_string() + " to " + slot.peer.to_string());
+    send_reset(slot.other);
+    slot.queue.clear();
+    slot.reset = true;
+    mark_ready(slot);
 }
 
 void SimDriver::give_room(const Place& sender, std::size_t bytes) {
@@ -128,11 +160,16 @@ void SimDriver::flush_all() {
 void SimDriver::transmit(Slot& slot) {
     if (slot.phase == Phase::connecting || slot.phase == Phase::ended || slot.reset) return;
     while (!slot.queue.empty() && slot.in_flight < world_.options_.buffer) {
+        if (world_.one_in("a connection breaks", world_.options_.reset)) return break_connection(slot);
         std::string bytes = take_segment(slot, world_.options_.buffer - slot.in_flight);
         if (slot.phase == Phase::ended) return;
         slot.in_flight += bytes.size();
         const auto arrived = [bytes, from = place(slot)](SimDriver& driver, Slot& there) {
-            driver.world_.record(bytes.size());
+            driver.world_.record_.add(bytes.size());
+            if (driver.world_.telling()) {
+                driver.world_.note(std::to_string(bytes.size()) + " bytes from " + there.peer.to_string() + " reach " +
+                                   driver.host_.name() + " at " + there.local.to_string());
+            }
             if (there.discards()) {
                 driver.give_room(from, bytes.size());
             } else {
@@ -140,7 +177,9 @@ void SimDriver::transmit(Slot& slot) {
                 driver.mark_ready(there);
             }
         };
-        post(slot, slot.other, arrived, [&world = world_, from = place(slot)] { send_reset(world, from); });
+        const std::size_t size = bytes.size();
+        post(slot, slot.other, size, arrived,
+             [&world = world_, from = place(slot), host = slot.other.host] { send_reset(world, host, from); });
     }
     if (slot.above_low && slot.queue.size() <= slot.low_mark) {
         slot.above_low = false;
@@ -152,8 +191,8 @@ void SimDriver::transmit(Slot& slot) {
 
 // At least a byte, at most `most`; a file is read, a descriptor dropped.
 std::string SimDriver::take_segment(Slot& slot, std::size_t most) {
-    if (world_.options_.fragment && world_.choose("a small segment", 4) == 3) {
-        most = std::min<std::size_t>(most, 1 + world_.choose("its size", 100));
+    if (world_.options_.fragment && world_.choose_quietly("a small segment", 4) == 3) {
+        most = std::min<std::size_t>(most, 1 + world_.choose_quietly("its size", 100));
     }
     while (slot.queue.front_descriptor()) slot.queue.take_descriptor();
     if (const auto* file = slot.queue.front_file()) {
@@ -161,7 +200,7 @@ std::string SimDriver::take_segment(Slot& slot, std::size_t most) {
         const auto count = ::pread(file->file->get(), bytes.data(), bytes.size(), static_cast<off_t>(file->offset));
         if (count <= 0) {
             const Error error(Errc::end_of_stream, "send a file: it has become shorter");
-            send_reset(world_, slot.other);
+            send_reset(slot.other);
             end(slot, &error);
             return {};
         }
@@ -188,7 +227,7 @@ void SimDriver::behind_queue(Slot& slot) {
             driver.mark_ready(there);
         }
     };
-    post(slot, slot.other, arrived, [] {});
+    post(slot, slot.other, 0, arrived, [] {});
     if (slot.phase == Phase::closing) {
         slot.closed_due = true;
         mark_ready(slot);
@@ -203,11 +242,13 @@ bool SimDriver::must_not_sleep() const noexcept {
     return woken_ || !ready_[0].empty() || !ready_[1].empty() || !to_flush_.empty() || !done_.empty();
 }
 
+// Of a host that its world turns, waits find what the world has done between turns; only a nested one that wants time to
+// pass makes it pass.
 void SimDriver::wait(TimePoint deadline) {
     flush_all();
-    while (world_.run_next(world_.now())) {
+    while (alone_ && world_.run_next(world_.now())) {
     }
-    while (!must_not_sleep()) {
+    while (!must_not_sleep() && (alone_ || deadline > world_.now())) {
         if (world_.run_next(deadline)) continue;
         if (deadline == TimePoint::max()) throw Error(Errc::broken, "nothing will ever happen in this world");
         world_.now_ = std::max(world_.now_, deadline);
@@ -229,7 +270,7 @@ void SimDriver::serve_ready(Lane lane) {
     std::vector<SocketId> ids;
     ids.swap(ready_[lane == Lane::second ? 1 : 0]);
     for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
-        std::swap(ids[i], ids[i + world_.choose("who is served next", ids.size() - i)]);
+        std::swap(ids[i], ids[i + world_.choose_quietly("who is served next", ids.size() - i)]);
     }
     for (const SocketId id : ids) {
         Slot* slot = find(id);
@@ -272,6 +313,7 @@ void SimDriver::serve_stream(SocketId id) {
     }
     if (slot->phase != Phase::open || slot->paused || !slot->inbox.empty() || !slot->end_came || slot->end_told) return;
     slot->end_told = true;
+    compare_end(*slot);
     slot->sink->end_received();
     slot = find(id);
     if (slot && slot->phase == Phase::open && slot->end_sent) end(*slot, nullptr);
@@ -281,8 +323,8 @@ void SimDriver::serve_stream(SocketId id) {
 void SimDriver::deliver(Slot& slot) {
     const SocketId id = slot.id;
     std::size_t size = slot.inbox.size();
-    if (world_.options_.fragment && world_.choose("a small piece", 4) == 3) {
-        size = std::min<std::size_t>(size, 1 + world_.choose("its size", 100));
+    if (world_.options_.fragment && world_.choose_quietly("a small piece", 4) == 3) {
+        size = std::min<std::size_t>(size, 1 + world_.choose_quietly("its size", 100));
     }
     std::span<char> room;
     if (slot.asked_for) {
@@ -298,9 +340,31 @@ void SimDriver::deliver(Slot& slot) {
     const std::string piece = slot.inbox.substr(0, size);
     slot.inbox.erase(0, size);
     give_room(slot.other, size);
+    compare(slot, piece);
     if (!slot.inbox.empty() || slot.end_came || slot.reset) mark_ready(slot);
     if (!room.empty()) std::copy(piece.begin(), piece.end(), room.begin());
     slot.sink->data_received(room.empty() ? std::string_view(piece) : std::string_view(room.data(), size));
+}
+
+void SimDriver::compare(const Slot& slot, std::string_view piece) {
+    Ledger* ledger = slot.expected.get();
+    if (!ledger || !ledger->known) return;
+    if (std::string_view(ledger->bytes).substr(ledger->taken, piece.size()) != piece) {
+        ledger->known = false;
+        world_.break_promise("bytes from " + slot.peer.to_string() + " to " + slot.local.to_string() +
+                             " are lost, new or out of order");
+    }
+    ledger->taken += piece.size();
+    if (ledger->taken < ledger->bytes.size() / 2) return;
+    ledger->bytes.erase(0, ledger->taken);
+    ledger->taken = 0;
+}
+
+void SimDriver::compare_end(const Slot& slot) {
+    const Ledger* ledger = slot.expected.get();
+    if (!ledger || !ledger->known || ledger->taken == ledger->bytes.size()) return;
+    world_.break_promise("the stream from " + slot.peer.to_string() + " to " + slot.local.to_string() + " ends " +
+                         std::to_string(ledger->bytes.size() - ledger->taken) + " bytes early");
 }
 
 void SimDriver::end(Slot& slot, const Error* error) {

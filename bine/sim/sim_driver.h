@@ -16,7 +16,8 @@ namespace bine::sim {
 
 class SimDriver final : public Driver {
 public:
-    explicit SimDriver(World& world);
+    // Of `host`. One that is alone moves the time of its world when it waits.
+    SimDriver(World& world, Host& host, bool alone);
     ~SimDriver() override;
 
     DriverInfo info() const override;
@@ -62,7 +63,10 @@ public:
     Result<> rewatch(SocketId id, bool readable, bool writable) override;
     void unwatch(SocketId) noexcept override {}
     void run_in_thread(ThreadTask& task) override;
+    Result<std::vector<Address>> look_up(const std::string& name, Address::Family family) override;
 
+    // For its host that crashes: nothing leaves any more.
+    void fall_silent() noexcept { silent_ = true; }
     // For the world: whether the next wait has something to do now, and what prepare_sleep() was told.
     bool must_not_sleep() const noexcept;
     TimePoint sleeps_until() const noexcept { return sleeps_until_; }
@@ -73,9 +77,11 @@ private:
     enum class Phase : uint8_t { connecting, open, closing, lingering, ended };
     // A socket of any driver in the world.
     struct Place {
+        std::size_t host = 0;
         std::size_t driver = 0;
         SocketId id;
     };
+    struct Ledger;
     struct Slot;
 
     Slot* find(SocketId id) const noexcept;
@@ -87,31 +93,42 @@ private:
     void queue_for_flush(Slot& slot);
     // Runs `arrived(driver, slot)` there when a message sent now on `from` arrives, or `nobody()` when the socket is gone.
     template <class Arrived, class Nobody>
-    void post(Slot& from, const Place& to, Arrived arrived, Nobody nobody);
+    void post(Slot& from, const Place& to, std::size_t bytes, Arrived arrived, Nobody nobody);
+    Function<void()> give_up(const Slot& slot) const;
 
     void flush_all();
     void transmit(Slot& slot);
     std::string take_segment(Slot& slot, std::size_t most);
     void behind_queue(Slot& slot);
-    static void send_reset(World& world, const Place& to);
+    void send_reset(const Place& to) const;
+    static void send_reset(World& world, std::size_t from_host, const Place& to);
+    void break_connection(Slot& slot);
     void give_room(const Place& sender, std::size_t bytes);
     void discard_inbox(Slot& slot);
-    static void begin_connection(World& world, const Place& client, const Address& from, const Address& remote);
-    static Slot* bound_to(World& world, const Address& address, Kind kind, SimDriver*& driver);
+    static void begin_connection(World& world, const Place& client, const Address& from, const Address& remote,
+                                 std::size_t host);
+    static Slot* bound_to(World& world, std::size_t host, const Address& address, Kind kind, SimDriver*& driver);
+    std::size_t host_of(const Address& address) const noexcept;
     Result<Address> bind(const Address& wanted, Kind kind);
+    Address own_address_towards(const Address& remote) const;
     void end(Slot& slot, const Error* error);
     void erase(Slot& slot) noexcept;
 
     void serve_ready(Lane lane);
     void serve_stream(SocketId id);
     void deliver(Slot& slot);
+    void compare(const Slot& slot, std::string_view piece);
+    void compare_end(const Slot& slot);
     void tell_closed(Slot& slot);
     void accept_pending(SocketId id);
     void deliver_datagrams(SocketId id);
     void finish_tasks();
 
     World& world_;
+    Host& host_;
     const std::size_t number_;
+    const bool alone_;
+    bool silent_ = false;
     const std::string reason_;
     mutable Slab<Slot> slots_;
     std::vector<SocketId> ready_[2];  // by lane

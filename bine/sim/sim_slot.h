@@ -2,11 +2,30 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
+#include "bine/sim/host.h"
 #include "bine/sim/sim_driver.h"
 
 namespace bine::sim {
+
+// What one side has given to be sent and the other has not been given yet, kept apart from all that carries it: a
+// promise of the network is that these are the same bytes in the same order.
+struct SimDriver::Ledger {
+    void add(const Output& output) {
+        if (!known) return;
+        try {
+            bytes += output.to_string();
+        } catch (const Error&) {
+            known = false;  // a file that cannot be read whole
+        }
+    }
+
+    std::string bytes;
+    std::size_t taken = 0;
+    bool known = true;
+};
 
 struct SimDriver::Slot {
     Slot(Kind k, Address at) : local(std::move(at)), kind(k) {}
@@ -30,6 +49,8 @@ struct SimDriver::Slot {
     Address local;
     Address peer;
     Place other;
+    std::shared_ptr<Ledger> sent = {};
+    std::shared_ptr<Ledger> expected = {};
     Output queue;
     std::size_t in_flight = 0;
     TimePoint last_arrival{};  // of what we sent, over there
@@ -60,8 +81,12 @@ struct SimDriver::Slot {
 inline SimDriver::Slot* SimDriver::find(SocketId id) const noexcept { return slots_.find(id); }
 
 template <class Arrived, class Nobody>
-void SimDriver::post(Slot& from, const Place& to, Arrived arrived, Nobody nobody) {
-    from.last_arrival = std::max(from.last_arrival, world_.now() + world_.latency());
+void SimDriver::post(Slot& from, const Place& to, std::size_t bytes, Arrived arrived, Nobody nobody) {
+    if (silent_) return;
+    const auto bandwidth = static_cast<int64_t>(world_.options_.bandwidth);
+    const Duration transmission =
+        bandwidth == 0 ? Duration(0) : Duration(std::chrono::seconds(static_cast<int64_t>(bytes))) / bandwidth;
+    from.last_arrival = std::max(from.last_arrival, world_.now() + world_.latency()) + transmission;
     auto deliver = [&world = world_, to, arrived = std::move(arrived), nobody = std::move(nobody)]() mutable {
         SimDriver* driver = nullptr;
         Slot* slot = find(world, to, driver);
@@ -71,7 +96,11 @@ void SimDriver::post(Slot& from, const Place& to, Arrived arrived, Nobody nobody
             nobody();
         }
     };
-    world_.at(from.last_arrival, std::move(deliver));
+    auto arrive = [&world = world_, from = host_.number_, to = to.host, deliver = std::move(deliver),
+                   given_up = give_up(from)]() mutable {
+        world.pass(from, to, std::move(deliver), std::move(given_up));
+    };
+    world_.at(from.last_arrival, std::move(arrive));
 }
 
 }  // namespace bine::sim

@@ -25,9 +25,10 @@ bool answers_at(const Address& local, const Address& remote) {
 
 // Making sockets.
 
-SimDriver::Slot* SimDriver::bound_to(World& world, const Address& address, Kind kind, SimDriver*& driver) {
+SimDriver::Slot* SimDriver::bound_to(World& world, std::size_t host, const Address& address, Kind kind,
+                                     SimDriver*& driver) {
     for (SimDriver* candidate : world.drivers_) {
-        if (!candidate) continue;
+        if (!candidate || candidate->host_.number_ != host) continue;
         Slot* found = nullptr;
         candidate->slots_.for_each([&](SocketId, Slot& slot) {
             if (slot.kind == kind && answers_at(slot.local, address)) found = &slot;
@@ -38,10 +39,18 @@ SimDriver::Slot* SimDriver::bound_to(World& world, const Address& address, Kind 
     return nullptr;
 }
 
+std::size_t SimDriver::host_of(const Address& address) const noexcept {
+    const Host* host = world_.host_at(host_.number_, address);
+    return host ? host->number_ : World::kNowhere;
+}
+
 Result<Address> SimDriver::bind(const Address& wanted, Kind kind) {
     const Address address = wanted.is_ip() && wanted.port() == 0 ? wanted.with_port(world_.free_port()) : wanted;
+    if (host_of(address) != host_.number_) {
+        return fail(Error::from_errno(EADDRNOTAVAIL, "bind to " + address.to_string()));
+    }
     SimDriver* driver = nullptr;
-    if (bound_to(world_, address, kind, driver)) {
+    if (bound_to(world_, host_.number_, address, kind, driver)) {
         return fail(Error::from_errno(EADDRINUSE, "bind to " + address.to_string()));
     }
     return address;
@@ -58,29 +67,51 @@ Result<SocketId> SimDriver::listen(const Address& address, const ListenOptions& 
 
 Result<SocketId> SimDriver::connect(const Address& remote, const Address& local, Sink& sink, Lane lane) {
     Address from = local;
-    if (remote.is_ip() && !local.is_ip()) from = is_any(remote) ? Address::loopback(0) : remote.with_port(0);
+    if (remote.is_ip() && !local.is_ip()) from = own_address_towards(remote);
     if (from.is_ip() && from.port() == 0) from = from.with_port(world_.free_port());
     Slot& slot = add(Kind::stream, from);
     slot.phase = Phase::connecting;
     slot.peer = remote;
     slot.sink = &sink;
     slot.lane = lane;
-    world_.at(world_.now() + world_.latency(),
-              [&world = world_, client = place(slot), from, remote] { begin_connection(world, client, from, remote); });
+    slot.sent = std::make_shared<Ledger>();
+    if (silent_) return slot.id;
+    const std::size_t host = host_of(remote);
+    auto begin = [&world = world_, client = place(slot), from, remote, host] {
+        begin_connection(world, client, from, remote, host);
+    };
+    auto arrive = [&world = world_, number = host_.number_, host, begin, given_up = give_up(slot)]() mutable {
+        world.pass(number, host, std::move(begin), std::move(given_up));
+    };
+    world_.at(world_.now() + world_.latency(), std::move(arrive));
     return slot.id;
 }
 
+Address SimDriver::own_address_towards(const Address& remote) const {
+    if (remote.is_loopback()) return remote.with_port(0);
+    if (is_any(remote)) return Address::loopback(0);
+    return remote.family() == Address::Family::ipv6 ? host_.address_v6(0) : host_.address(0);
+}
+
 // At the other side: a socket that waits to be accepted and an answer, or a refusal.
-void SimDriver::begin_connection(World& world, const Place& client, const Address& from, const Address& remote) {
+void SimDriver::begin_connection(World& world, const Place& client, const Address& from, const Address& remote,
+                                 std::size_t host) {
     SimDriver* driver = nullptr;
-    Slot* listener = bound_to(world, remote, Kind::listener, driver);
-    if (!listener || listener->pending.size() >= static_cast<std::size_t>(listener->backlog)) {
-        send_reset(world, client);
+    Slot* listener = bound_to(world, host, remote, Kind::listener, driver);
+    if (!listener || listener->pending.size() >= static_cast<std::size_t>(listener->backlog) ||
+        world.one_in("a connection is refused", world.options_.refusal)) {
+        send_reset(world, host, client);
         return;
     }
+    SimDriver* asking = nullptr;
+    Slot* asked = find(world, client, asking);
+    if (!asked || asked->phase != Phase::connecting) return;
     Slot& server = driver->add(Kind::stream, remote);
     server.peer = from;
     server.other = client;
+    server.sent = std::make_shared<Ledger>();
+    server.expected = asked->sent;
+    asked->expected = server.sent;
     listener->pending.push_back(server.id);
     driver->mark_ready(*listener);
     const auto answered = [there = driver->place(server)](SimDriver& at, Slot& slot) {
@@ -90,13 +121,13 @@ void SimDriver::begin_connection(World& world, const Place& client, const Addres
         at.mark_ready(slot);
         at.queue_for_flush(slot);
     };
-    driver->post(server, client, answered, [&world, there = driver->place(server)] { send_reset(world, there); });
+    driver->post(server, client, 0, answered,
+                 [&world, there = driver->place(server), at = client.host] { send_reset(world, at, there); });
 }
 
 void SimDriver::accept_pending(SocketId id) {
     for (Slot* slot = find(id); slot && !slot->paused && !slot->pending.empty(); slot = find(id)) {
-        const uint32_t failures = world_.options_.accept_failure;
-        if (failures > 0 && world_.choose("accept fails", failures) == failures - 1) {
+        if (world_.one_in("accept fails", world_.options_.accept_failure)) {
             slot->paused = true;
             slot->accept_sink->accept_failed(Error::from_errno(EMFILE, "accept a connection"));
             return;
@@ -162,6 +193,7 @@ void SimDriver::send(SocketId id, Output&& output) {
     Output taken = std::move(output);
     Slot* slot = find(id, Kind::stream);
     if (!slot || !slot->takes_bytes() || slot->reset) return;
+    if (slot->sent) slot->sent->add(taken);
     slot->queue.append(std::move(taken));
     if (slot->queue.size() > slot->low_mark) slot->above_low = true;
     queue_for_flush(*slot);
@@ -207,7 +239,7 @@ void SimDriver::abort(SocketId id) noexcept {
         erase(*slot);
         return;
     }
-    if (slot->other.id && !slot->reset) send_reset(world_, slot->other);
+    if (slot->other.id && !slot->reset) send_reset(slot->other);
     end(*slot, nullptr);
 }
 
@@ -227,7 +259,7 @@ void SimDriver::abort_all() noexcept {
 
 Result<SocketId> SimDriver::open_datagram(const Address& local, const Address& remote, DatagramSink& sink) {
     Address wanted = local;
-    if (!wanted.is_ip()) wanted = remote.is_ip() ? remote.with_port(0) : Address::loopback(0);
+    if (!wanted.is_ip()) wanted = remote.is_ip() ? own_address_towards(remote) : Address::loopback(0);
     const auto bound = bind(wanted, Kind::datagram);
     if (!bound) return fail(bound.error());
     Slot& slot = add(Kind::datagram, *bound);
@@ -243,12 +275,18 @@ Result<> SimDriver::send_datagram(SocketId id, std::string_view bytes, const Add
     const Address target = to.is_ip() ? to : slot->peer;
     if (!target.is_ip()) return fail(Error::from_errno(EDESTADDRREQ, "send a datagram"));
     if (bytes.size() > kLargestDatagram) return fail(Error::from_errno(EMSGSIZE, "send a datagram"));
-    const uint32_t loss = world_.options_.datagram_loss;
-    if (loss > 0 && world_.choose("a datagram is lost", loss) == loss - 1) return {};
-    auto arrive = [&world = world_, from = place(*slot), source = slot->local, target, text = std::string(bytes)] {
+    if (silent_ || world_.one_in("a datagram is lost", world_.options_.datagram_loss)) return {};
+    const std::size_t host = host_of(target);
+    const Address source =
+        is_any(slot->local) ? own_address_towards(target).with_port(slot->local.port()) : slot->local;
+    auto arrive = [&world = world_, from = place(*slot), host, source, target, text = std::string(bytes)] {
+        if (world.is_blocked(from.host, host)) return;
         SimDriver* driver = nullptr;
-        Slot* there = bound_to(world, target, Kind::datagram, driver);
+        Slot* there = bound_to(world, host, target, Kind::datagram, driver);
         const bool heard = there && (!there->peer.is_ip() || there->peer == source);
+        if (heard && world.telling()) {
+            world.note("a datagram from " + source.to_string() + " reaches " + target.to_string());
+        }
         if (heard && there->datagrams.size() < kDatagramsHeld) {
             there->datagrams.emplace_back(source, text);
             driver->mark_ready(*there);
@@ -258,6 +296,9 @@ Result<> SimDriver::send_datagram(SocketId id, std::string_view bytes, const Add
             driver->mark_ready(*sender);
         }
     };
+    if (world_.one_in("a datagram comes twice", world_.options_.datagram_copy)) {
+        world_.at(world_.now() + world_.latency(), arrive);
+    }
     world_.at(world_.now() + world_.latency(), std::move(arrive));
     return {};
 }
@@ -290,6 +331,18 @@ void SimDriver::run_in_thread(ThreadTask& task) {
         task_done->work();
         driver->done_.push_back(task_done);
     });
+}
+
+// In a "thread": when a task of the resolver's is done.
+Result<std::vector<Address>> SimDriver::look_up(const std::string& name, Address::Family family) {
+    std::vector<Address> found = world_.look_up(name);
+    std::erase_if(found,
+                  [family](const Address& one) { return family != Address::Family::none && one.family() != family; });
+    if (found.empty() || world_.one_in("a name is not found", world_.options_.lookup_failure)) {
+        return fail(Errc::not_found,
+                    "look up \"" + name + "\": no host of this world is called so, as far as is known now");
+    }
+    return found;
 }
 
 void SimDriver::finish_tasks() {

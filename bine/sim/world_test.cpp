@@ -49,15 +49,16 @@ Run echo_among_hosts(uint64_t seed, NetworkOptions options = {}) {
     World world(seed, options);
     Run run;
     run.answers.resize(5);
-    Reactor& server = world.make_host();
-    Listener listener(server, [] { return std::make_unique<Echo>(); }, {});
-    REQUIRE(listener.open(Address::loopback(0), {}));
+    Host& server = world.add_host("server");
+    Listener listener(server.reactor(), [] { return std::make_unique<Echo>(); }, {});
+    REQUIRE(listener.open(server.address(7000), {}));
     const TimePoint start = world.now();
     for (std::size_t i = 0; i < 5; ++i) {
         auto factory = [&run, i] {
             return std::make_unique<Asking>(std::string(10'000 * (i + 1), static_cast<char>('a' + i)), run.answers[i]);
         };
-        REQUIRE(Connection::connect(world.make_host(), listener.address(), {}, std::move(factory), nullptr, {}));
+        REQUIRE(Connection::connect(world.add_host("client").reactor(), listener.address(), {}, std::move(factory),
+                                    nullptr, {}));
     }
     const auto done = [&] {
         for (std::size_t i = 0; i < 5; ++i) {
@@ -96,8 +97,8 @@ TEST_CASE("time jumps from timer to timer of every host") {
         std::vector<TimePoint> rang;
     };
     World world(1);
-    Reactor& first = world.make_host();
-    Reactor& second = world.make_host();
+    Reactor& first = world.add_host("first").reactor();
+    Reactor& second = world.add_host("second").reactor();
     Alarm late, early;
     late.world = early.world = &world;
     const TimePoint start = world.now();
@@ -111,7 +112,7 @@ TEST_CASE("time jumps from timer to timer of every host") {
 
 TEST_CASE("a world in which nothing will ever happen says so") {
     World world(1);
-    world.make_host();
+    world.add_host("lonely");
     CHECK_FALSE(world.run_until([] { return false; }));
     Reactor alone(world.make_driver());
     CHECK_THROWS_AS(alone.turn(TimePoint::max()), Error);
@@ -124,7 +125,7 @@ TEST_CASE("datagrams are lost as often as asked, and may overtake each other") {
         std::vector<std::string> received;
     };
     World world(2, {.datagram_loss = 4});
-    Reactor& host = world.make_host();
+    Reactor& host = world.add_host("one").reactor();
     Inbox inbox, outbox;
     const SocketId to = host.driver().open_datagram(Address::loopback(53), {}, inbox).value();
     const SocketId from = host.driver().open_datagram({}, Address::loopback(53), outbox).value();

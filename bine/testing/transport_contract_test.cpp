@@ -113,7 +113,7 @@ TEST_CASE("simulated connections keep the contract, whatever the seed") {
     for (uint64_t seed = 1; seed <= 10; ++seed) {
         CAPTURE(seed);
         for (const TransportCase& promise : transport_contract()) {
-            sim::World network(seed);
+            sim::World network(seed, {});
             SimWorld world(network);
             CHECK(broken_promise(promise, world) == "");
         }

@@ -16,33 +16,29 @@ namespace {
 enum class Known : uint8_t { none, host, expect, upgrade, connection, content_length, transfer_encoding };
 
 template <class Word>
-Word word_at(const char* at) noexcept {
+Word word_at(std::string_view text, std::size_t at) noexcept {
     Word word = 0;
-    std::memcpy(&word, at, sizeof word);
+    std::memcpy(&word, text.data() + at, sizeof word);
     return word;
 }
 
-// Whether two texts of `size` bytes, from one to two words long, are the same: the second is of small letters and dashes,
-// the first holds no control bytes and may be of any case.
+// Whether a word is the same in two texts: `lower` is of small letters and dashes, `text` holds no control bytes and may be
+// of any case.
 template <class Word>
-bool same_words(const char* text, const char* lower, std::size_t size) noexcept {
+bool same_at(std::string_view text, std::string_view lower, std::size_t at) noexcept {
     constexpr Word kSmall = static_cast<Word>(0x2020202020202020u);
-    const std::size_t last = size - sizeof(Word);
-    return (word_at<Word>(text) | kSmall) == word_at<Word>(lower) &&
-           (word_at<Word>(text + last) | kSmall) == word_at<Word>(lower + last);
+    return (word_at<Word>(text, at) | kSmall) == word_at<Word>(lower, at);
 }
 
-template <std::size_t N>
-bool is_word(std::string_view text, const char (&lower)[N]) noexcept {
-    constexpr std::size_t size = N - 1;
-    static_assert(size >= 4 && size <= 24);
+// The same of whole texts. Inline, so that the size of `lower` is known.
+[[gnu::always_inline]] inline bool is_word(std::string_view text, std::string_view lower) noexcept {
+    const std::size_t size = lower.size();
     if (text.size() != size) return false;
-    if constexpr (size < 8) return same_words<uint32_t>(text.data(), lower, size);
-    if constexpr (size > 16) {
-        if (!same_words<uint64_t>(text.data(), lower, 16)) return false;
+    if (size < 8) return same_at<uint32_t>(text, lower, 0) && same_at<uint32_t>(text, lower, size - 4);
+    for (std::size_t at = 0; at + 8 < size; at += 8) {
+        if (!same_at<uint64_t>(text, lower, at)) return false;
     }
-    return same_words<uint64_t>(text.data() + (size > 16 ? size - 16 : 0), lower + (size > 16 ? size - 16 : 0),
-                                size > 16 ? 16 : size);
+    return same_at<uint64_t>(text, lower, size - 8);
 }
 
 // The first letter of the names below, by their length: most other names have another one.

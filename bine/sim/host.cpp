@@ -1,0 +1,72 @@
+#include "bine/sim/host.h"
+
+#include "bine/sim/sim_driver.h"
+#include "bine/sim/world.h"
+
+namespace bine::sim {
+
+Host::Host(World& world, std::size_t number, std::string name, Duration ahead)
+    : world_(world), number_(number), name_(std::move(name)), ahead_(ahead) {}
+
+Host::~Host() { stop(); }
+
+Address Host::address(uint16_t port) const {
+    const std::string text = "10.0." + std::to_string(number_ / 250) + "." + std::to_string(number_ % 250 + 1);
+    return *Address::try_parse_ip(text, port);
+}
+
+Address Host::address_v6(uint16_t port) const {
+    return *Address::try_parse_ip("fd00::" + std::to_string(number_ + 1), port);
+}
+
+void Host::boot() {
+    auto driver = std::make_unique<SimDriver>(world_, *this, false);
+    driver_ = driver.get();
+    reactor_ = std::make_unique<Reactor>(std::move(driver), ReactorOptions{.slow_callback = Duration(0)});
+}
+
+void Host::run(Program program) {
+    started_ = true;
+    program_ = std::move(program);
+    if (!up()) return;
+    running_ = program_(*reactor_);
+    running_ = std::move(*running_).then([this] { program_ended(nullptr); }).recover([this](Error error) {
+        program_ended(&error);
+    });
+}
+
+// Not from inside the program: its Deferred goes when the turn is over.
+void Host::program_ended(const Error* error) {
+    if (error) world_.break_promise("the program of " + name_ + " ended in an error: " + error->text());
+    world_.at(world_.now(), [this] { running_.reset(); });
+}
+
+void Host::stop() noexcept { running_.reset(); }
+
+void Host::crash() {
+    if (world_.turning_) {
+        world_.at(world_.now(), [this] { go_down(); });
+    } else {
+        go_down();
+    }
+}
+
+void Host::go_down() {
+    if (!up()) return;
+    world_.note(name_ + " crashes");
+    started_ = true;
+    driver_->fall_silent();
+    stop();
+    reactor_.reset();
+    driver_ = nullptr;
+}
+
+void Host::restart() {
+    if (up() || name_.empty()) return;
+    world_.note(name_ + " starts again");
+    boot();
+    world_.release_held();
+    if (program_) run(std::move(program_));
+}
+
+}  // namespace bine::sim

@@ -1,0 +1,31 @@
+#include "bine/sim/record.h"
+
+namespace bine::sim {
+
+// FNV-1a.
+void Record::add(uint64_t word) noexcept {
+    for (int i = 0; i < 8; ++i) {
+        hash_ = (hash_ ^ (word & 0xff)) * 0x100000001b3;
+        word >>= 8;
+    }
+}
+
+void Record::add(std::string_view text) noexcept {
+    for (const char c : text) hash_ = (hash_ ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+}
+
+// At once, so that a story ends where its process does.
+void Record::line(std::string_view text) noexcept {
+    if (!story_) return;
+    std::fwrite(text.data(), 1, text.size(), story_);
+    std::fputc('\n', story_);
+    std::fflush(story_);
+}
+
+void Record::sometimes(std::string_view label, bool reached) {
+    auto found = reached_.find(label);
+    if (found == reached_.end()) found = reached_.emplace(label, 0).first;
+    if (reached) ++found->second;
+}
+
+}  // namespace bine::sim

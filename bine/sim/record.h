@@ -1,0 +1,33 @@
+// What happened in a world: a hash of all of it, and on request a story for people.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace bine::sim {
+
+class Record {
+public:
+    void add(uint64_t word) noexcept;
+    void add(std::string_view text) noexcept;
+    // Equal for equal runs, whatever the compiler, its flags and the memory's layout.
+    uint64_t hash() const noexcept { return hash_; }
+
+    void tell(std::FILE* story) noexcept { story_ = story; }
+    bool telling() const noexcept { return story_ != nullptr; }
+    void line(std::string_view text) noexcept;
+
+    // How often each state was asked for, and whether it was reached.
+    void sometimes(std::string_view label, bool reached);
+    const std::map<std::string, uint64_t, std::less<>>& reached() const noexcept { return reached_; }
+
+private:
+    uint64_t hash_ = 0xcbf29ce484222325;
+    std::FILE* story_ = nullptr;
+    std::map<std::string, uint64_t, std::less<>> reached_;
+};
+
+}  // namespace bine::sim

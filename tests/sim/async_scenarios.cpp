@@ -1,0 +1,167 @@
+// Coroutines over a network that goes wrong: task groups, time limits, cancelled reads, queues.
+#include <algorithm>
+
+#include "bine/async/queue.h"
+#include "bine/async/semaphore.h"
+#include "bine/async/sleep.h"
+#include "bine/async/task_group.h"
+#include "bine/async/within.h"
+#include "scenarios.h"
+#include "scenes.h"
+
+namespace bine::tests {
+
+namespace {
+
+using namespace std::chrono_literals;
+using sim::Host;
+using sim::World;
+
+// Says numbered lines, with pauses.
+Deferred<> say_lines(World& world, Reactor& reactor, Stream& stream, int count) {
+    for (int i = 0; i < count; ++i) {
+        co_await stream.write("line " + std::to_string(i) + "\n");
+        if (world.one_in("the speaker pauses", 2)) {
+            const Duration pause = 1ms * static_cast<int>(world.choose("for, ms", 300));
+            co_await sleep(reactor, pause);
+        }
+    }
+}
+
+Deferred<> serve_lines(World& world, Reactor& reactor) {
+    auto port = co_await listen(reactor, "tcp:7",
+                                [&](Stream stream) -> Deferred<> { co_await say_lines(world, reactor, stream, 30); });
+    co_await port.closed();
+}
+
+// Reads with a time limit that often is too short: a read that is cancelled loses nothing.
+Deferred<> read_with_limits(World& world, Reactor& reactor, int& lines) {
+    auto stream = co_await dial(reactor, "tcp:server:7");
+    int next = 0;
+    while (stream) {
+        const Duration limit = 1ms * static_cast<int>(1 + world.choose("the limit, ms", 400));
+        auto line = co_await within(reactor, limit, stream->next_line()).as_result();
+        if (!line && line.error().is(Errc::timed_out)) {
+            world.sometimes(true, "limits: a read is cancelled by its limit");
+            continue;
+        }
+        if (!line || !*line) break;
+        world.check(**line == "line " + std::to_string(next), "lines come whole, in order, and once");
+        ++next;
+    }
+    lines = next;
+}
+
+void limits(World& world) {
+    int lines = 0;
+    Host& server = world.add_host("server");
+    Host& client = world.add_host("client");
+    server.run([&world](Reactor& reactor) { return serve_lines(world, reactor); });
+    client.run([&](Reactor& reactor) { return read_with_limits(world, reactor, lines); });
+    world.must([&] { return client.done(); }, "the reader ends", 2h);
+    world.sometimes(lines == 30, "limits: every line is read");
+    world.finish();
+}
+
+// What is counted up and down in a task, however that ends.
+class Presence {
+public:
+    explicit Presence(int& count) : count_(count) { ++count_; }
+    ~Presence() { --count_; }
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+private:
+    int& count_;
+};
+
+// Tasks that share a fate: when one fails, none is left, and the group tells the error.
+Deferred<> share_fate(World& world, Reactor& reactor, int& present, bool& told) {
+    const uint64_t tasks = 2 + world.choose("tasks", 6);
+    const uint64_t failing = world.choose("which task fails", tasks + 2);
+    TaskGroup group;
+    for (uint64_t i = 0; i < tasks; ++i) {
+        group.start([&, i]() -> Deferred<> {
+            const Presence here(present);
+            const Duration before = 1ms * static_cast<int>(world.choose("a task works, ms", 500));
+            co_await sleep(reactor, before);
+            if (i == failing) throw Error(Errc::broken, "as it is meant to");
+            auto stream = co_await dial(reactor, "tcp:server:7", 3);
+            if (!stream) co_return;
+            co_await stream->read_all().as_result();
+        });
+    }
+    const auto joined = co_await group.join().as_result();
+    told = !joined;
+    world.check(present == 0, "no task outlives its group");
+    world.check(told == (failing < tasks), "a group fails when one of its tasks does");
+    world.sometimes(told, "groups: a task fails and the others end");
+}
+
+void groups(World& world) {
+    int present = 0;
+    bool told = false;
+    Host& server = world.add_host("server");
+    Host& client = world.add_host("client");
+    server.run([&world](Reactor& reactor) { return serve_lines(world, reactor); });
+    client.run([&](Reactor& reactor) { return share_fate(world, reactor, present, told); });
+    if (world.one_in("the client is stopped in between", 4)) {
+        world.run_for(1ms * static_cast<int>(world.choose("after, ms", 600)));
+        client.stop();
+        world.check(present == 0, "a program that is stopped leaves no task");
+    } else {
+        world.must([&] { return client.done(); }, "the group ends", 2h);
+    }
+    world.finish();
+}
+
+// Producers, consumers that give up and come again, and a bound: every item is taken once, in its producer's order.
+Deferred<> hand_over(World& world, Reactor& reactor) {
+    constexpr int kProducers = 3, kItems = 20;
+    Queue<std::pair<int, int>> queue(1 + world.choose("room in the queue", 4));
+    std::vector<int> next(kProducers, 0);
+    int taken = 0;
+    TaskGroup group;
+    for (int producer = 0; producer < kProducers; ++producer) {
+        group.start([&, producer]() -> Deferred<> {
+            for (int item = 0; item < kItems; ++item) {
+                co_await queue.put({producer, item});
+                if (world.one_in("a producer pauses", 4)) co_await sleep(reactor, 5ms);
+            }
+        });
+    }
+    for (int consumer = 0; consumer < 2; ++consumer) {
+        group.start([&]() -> Deferred<> {
+            while (taken < kProducers * kItems) {
+                const Duration limit = 1ms * static_cast<int>(1 + world.choose("a consumer waits, ms", 10));
+                auto item = co_await within(reactor, limit, queue.get()).as_result();
+                world.sometimes(!item, "queue: a consumer gives up and comes again");
+                if (!item) continue;
+                world.check(item->second == next[static_cast<std::size_t>(item->first)]++,
+                            "items of a producer come once, in order");
+                ++taken;
+            }
+        });
+    }
+    co_await group.join();
+    world.check(taken == kProducers * kItems, "every item is taken");
+}
+
+void queues(World& world) {
+    Host& host = world.add_host("host");
+    host.run([&world](Reactor& reactor) { return hand_over(world, reactor); });
+    world.must([&] { return host.done(); }, "the queue is emptied", 2h);
+    world.finish();
+}
+
+}  // namespace
+
+std::vector<sim::Scenario> async_scenarios() {
+    std::vector<sim::Scenario> all;
+    all.push_back({"async-limits", limits});
+    all.push_back({"async-groups", groups});
+    all.push_back({"async-queues", queues});
+    return all;
+}
+
+}  // namespace bine::tests
