@@ -11,10 +11,10 @@ Deferred<std::vector<Address>> resolve(Reactor& reactor, std::string host, uint1
         }
     }
     return defer_to_thread(reactor, [&driver = reactor.driver(), host = std::move(host), port, family] {
-        auto found = driver.look_up(host, family);
-        if (!found) throw std::move(found.error());
-        for (Address& address : *found) address = address.with_port(port);
-        return std::move(*found);
+        std::vector<Address> addresses;
+        const auto add = [&](const Address& address) { addresses.push_back(address.with_port(port)); };
+        if (Result<> found = driver.look_up(host, family, add); !found) throw std::move(found.error());
+        return addresses;
     });
 }
 

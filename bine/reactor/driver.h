@@ -11,9 +11,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "bine/base/descriptor.h"
+#include "bine/base/function.h"
 #include "bine/base/intrusive_list.h"
 #include "bine/base/output.h"
 #include "bine/base/result.h"
@@ -179,10 +179,10 @@ public:
     virtual void unwatch(SocketId id) noexcept = 0;
 
     virtual void run_in_thread(ThreadTask& task) = 0;
-    // The addresses that a host name has, with port 0; at least one. For the work of a task: it takes its time, and any
+    // Calls `found` with each address that a host name has, with port 0. For the work of a task: it takes its time, and any
     // thread may ask. The system's resolver, but for a driver that has names of its own. Errors: not_found, with the name
-    // and the resolver's words.
-    virtual Result<std::vector<Address>> look_up(const std::string& name, Address::Family family);
+    // and the resolver's words, when there is none.
+    virtual Result<> look_up(const std::string& name, Address::Family family, Function<void(const Address&)> found);
 };
 
 }  // namespace bine

@@ -22,6 +22,7 @@ constexpr std::string_view kUsage =
     "Plays each SCENARIO (all of them when none is named) in many simulated worlds and tells what broke.\n"
     "\n"
     "  --seeds N          worlds for each scenario (1000)\n"
+    "  --pairs N          so many pairs of a scenario and a seed in all, instead\n"
     "  --first-seed N     the first one's seed (1)\n"
     "  --until-failure    goes on until something breaks\n"
     "  --seed N           one world, with its whole story\n"
@@ -36,6 +37,7 @@ constexpr std::string_view kUsage =
 struct Command {
     ExploreOptions options;
     std::optional<uint64_t> seed;
+    std::optional<uint64_t> pairs;
     std::optional<std::string> replay;
     bool list = false;
     bool help = false;
@@ -54,6 +56,8 @@ bool take_value(Command& command, std::string_view flag, std::string_view value)
     ExploreOptions& options = command.options;
     if (flag == "--seeds") {
         options.seeds = number(flag, value);
+    } else if (flag == "--pairs") {
+        command.pairs = number(flag, value);
     } else if (flag == "--first-seed") {
         options.first_seed = number(flag, value);
     } else if (flag == "--seed") {
@@ -148,6 +152,7 @@ int carry_out(Command command, std::vector<Scenario> scenarios) {
         return 0;
     }
     if (command.replay && (!command.seed || scenarios.size() != 1)) refuse("--replay needs --seed and one SCENARIO");
+    if (command.pairs) command.options.seeds = (*command.pairs + scenarios.size() - 1) / std::max<std::size_t>(scenarios.size(), 1);
     if (!command.seed) return Exploration(std::move(scenarios), std::move(command.options)).run();
     shift_heap(command.options.shift_heap);
     int worst = 0;

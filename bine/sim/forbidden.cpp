@@ -70,7 +70,7 @@ int clock_gettime(clockid_t clock, struct timespec* time) noexcept {
     return real(clock, time);
 }
 
-ssize_t getrandom(void* buffer, size_t size, unsigned flags) noexcept {
+ssize_t getrandom(void* buffer, size_t size, unsigned flags) {
     bine::sim::refuse("getrandom");
     static auto* const real = bine::sim::real(&::getrandom, "getrandom");
     return real(buffer, size, flags);

@@ -11,7 +11,12 @@
 
 #include "bine/async/deferred.h"
 #include "bine/base/function.h"
-#include "bine/reactor/reactor.h"
+#include "bine/base/time.h"
+
+namespace bine {
+class Address;
+class Reactor;
+}
 
 namespace bine::sim {
 

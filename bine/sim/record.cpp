@@ -1,5 +1,7 @@
 #include "bine/sim/record.h"
 
+#include <algorithm>
+
 namespace bine::sim {
 
 // FNV-1a.
@@ -23,8 +25,8 @@ void Record::line(std::string_view text) noexcept {
 }
 
 void Record::sometimes(std::string_view label, bool reached) {
-    auto found = reached_.find(label);
-    if (found == reached_.end()) found = reached_.emplace(label, 0).first;
+    auto found = std::find_if(reached_.begin(), reached_.end(), [&](const auto& one) { return one.first == label; });
+    if (found == reached_.end()) found = reached_.emplace(found, label, 0);
     if (reached) ++found->second;
 }
 

@@ -3,9 +3,10 @@
 
 #include <cstdint>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace bine::sim {
 
@@ -22,12 +23,12 @@ public:
 
     // How often each state was asked for, and whether it was reached.
     void sometimes(std::string_view label, bool reached);
-    const std::map<std::string, uint64_t, std::less<>>& reached() const noexcept { return reached_; }
+    const std::vector<std::pair<std::string, uint64_t>>& reached() const noexcept { return reached_; }
 
 private:
     uint64_t hash_ = 0xcbf29ce484222325;
     std::FILE* story_ = nullptr;
-    std::map<std::string, uint64_t, std::less<>> reached_;
+    std::vector<std::pair<std::string, uint64_t>> reached_;
 };
 
 }  // namespace bine::sim

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstdio>
-#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bine/base/function.h"
 #include "bine/sim/chance.h"
@@ -25,7 +26,7 @@ struct Outcome {
     uint64_t hash = 0;
     Duration took{};  // in the world
     Choices choices;
-    std::map<std::string, uint64_t, std::less<>> sometimes;
+    std::vector<std::pair<std::string, uint64_t>> sometimes;
 };
 
 // Plays it once. Nothing is logged meanwhile; with `story`, what happens is written there, line by line.

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "bine/base/slab.h"
+#include "bine/reactor/driver.h"
+#include "bine/reactor/reactor.h"
 #include "bine/sim/world.h"
 
 namespace bine::sim {
@@ -63,7 +65,7 @@ public:
     Result<> rewatch(SocketId id, bool readable, bool writable) override;
     void unwatch(SocketId) noexcept override {}
     void run_in_thread(ThreadTask& task) override;
-    Result<std::vector<Address>> look_up(const std::string& name, Address::Family family) override;
+    Result<> look_up(const std::string& name, Address::Family family, Function<void(const Address&)> found) override;
 
     // For its host that crashes: nothing leaves any more.
     void fall_silent() noexcept { silent_ = true; }

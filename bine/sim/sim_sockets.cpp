@@ -334,15 +334,15 @@ void SimDriver::run_in_thread(ThreadTask& task) {
 }
 
 // In a "thread": when a task of the resolver's is done.
-Result<std::vector<Address>> SimDriver::look_up(const std::string& name, Address::Family family) {
-    std::vector<Address> found = world_.look_up(name);
-    std::erase_if(found,
+Result<> SimDriver::look_up(const std::string& name, Address::Family family, Function<void(const Address&)> found) {
+    std::vector<Address> addresses = world_.look_up(name);
+    std::erase_if(addresses,
                   [family](const Address& one) { return family != Address::Family::none && one.family() != family; });
-    if (found.empty() || world_.one_in("a name is not found", world_.options_.lookup_failure)) {
-        return fail(Errc::not_found,
-                    "look up \"" + name + "\": no host of this world is called so, as far as is known now");
+    if (addresses.empty() || world_.one_in("a name is not found", world_.options_.lookup_failure)) {
+        return fail(Errc::not_found, "look up \"" + name + "\": no host of this world is called so, as far as is known now");
     }
-    return found;
+    for (const Address& address : addresses) found(address);
+    return {};
 }
 
 void SimDriver::finish_tasks() {

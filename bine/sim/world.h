@@ -14,7 +14,6 @@
 // socket ends the process with the caller's name.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,10 +21,16 @@
 #include <vector>
 
 #include "bine/base/function.h"
+#include "bine/base/time.h"
 #include "bine/sim/chance.h"
 #include "bine/sim/host.h"
 #include "bine/sim/network_options.h"
 #include "bine/sim/record.h"
+
+namespace bine {
+class Address;
+class Driver;
+}
 
 namespace bine::sim {
 
@@ -51,7 +56,8 @@ public:
     // A driver on its own, of a host without a name: the reactor that waits on it moves the time of this world.
     std::unique_ptr<Driver> make_driver();
 
-    // Chance. One of 0 to n - 1; 0 is the plainest. `label` says for what, and lasts (a literal).
+    // Chance. One of 0 to n - 1; 0 is the plainest. `label` says for what, and lasts (a literal). One choice a statement:
+    // compilers evaluate arguments in orders of their own.
     uint64_t choose(std::string_view label, uint64_t n);
     // Whether what happens once in `n` happens; never for 0.
     bool one_in(std::string_view label, uint64_t n);

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "bine/net/listen.h"
+#include "bine/reactor/reactor.h"
 #include "bine/sim/world.h"
 
 namespace bine::tests {
