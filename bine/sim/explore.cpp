@@ -30,6 +30,7 @@ constexpr std::string_view kUsage =
     "                     @FILE: as it is written there\n"
     "  --jobs N           processes at a time (as many as there are processors)\n"
     "  --twice-in N       one world in N is played again in another process (100; 0: none)\n"
+    "  --most-seconds N   a world that takes longer hangs (60)\n"
     "  --no-shrink        does not look for a plainer run that fails\n"
     "  --hashes           prints the hash of each run, to compare builds\n"
     "  --list             prints the names of the scenarios\n";
@@ -68,6 +69,8 @@ bool take_value(Command& command, std::string_view flag, std::string_view value)
         options.jobs = static_cast<unsigned>(number(flag, value));
     } else if (flag == "--twice-in") {
         options.twice_in = number(flag, value);
+    } else if (flag == "--most-seconds") {
+        options.most_seconds = static_cast<int>(number(flag, value));
     } else if (flag == "--shift-heap") {
         options.shift_heap = number(flag, value);
     } else {
@@ -152,7 +155,8 @@ int carry_out(Command command, std::vector<Scenario> scenarios) {
         return 0;
     }
     if (command.replay && (!command.seed || scenarios.size() != 1)) refuse("--replay needs --seed and one SCENARIO");
-    if (command.pairs) command.options.seeds = (*command.pairs + scenarios.size() - 1) / std::max<std::size_t>(scenarios.size(), 1);
+    if (command.pairs)
+        command.options.seeds = (*command.pairs + scenarios.size() - 1) / std::max<std::size_t>(scenarios.size(), 1);
     if (!command.seed) return Exploration(std::move(scenarios), std::move(command.options)).run();
     shift_heap(command.options.shift_heap);
     int worst = 0;

@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "bine/async/sleep.h"
 #include "bine/net/connection.h"
 #include "bine/net/listener.h"
+#include "bine/net/resolver.h"
+#include "bine/reactor/reactor.h"
 #include "bine/testing/captured_logs.h"
 
 namespace bine::sim {
@@ -135,6 +138,148 @@ TEST_CASE("datagrams are lost as often as asked, and may overtake each other") {
     CHECK(inbox.received.size() > 100);
     CHECK(inbox.received.size() < 190);
     CHECK_FALSE(std::is_sorted(inbox.received.begin(), inbox.received.end()));
+}
+
+// Two hosts in a calm world, a connection from one to the other.
+struct Pair {
+    explicit Pair(NetworkOptions options = {.longest_latency = 20us, .fragment = false}) : world(1, options) {
+        REQUIRE(listener.open(server.address(7), {}));
+        auto factory = [this] { return std::make_unique<Asking>(std::string(1000, 'x'), answer); };
+        const auto lost = [this](const Error* error) { refused = error ? error->text() : "connected"; };
+        REQUIRE(Connection::connect(client.reactor(), server.address(7), {}, std::move(factory), lost, {}));
+    }
+
+    World world;
+    Host& server = world.add_host("server");
+    Host& client = world.add_host("client");
+    Listener listener{server.reactor(), [] { return std::make_unique<Echo>(); }, {}};
+    std::string answer, refused;
+};
+
+TEST_CASE("a partition holds up what is sent, and lets it pass in order when it ends") {
+    Pair pair;
+    pair.world.partition(pair.server, pair.client);
+    pair.world.run_for(10s);
+    CHECK(pair.answer.empty());
+    pair.world.join();
+    CHECK(pair.world.run_until([&] { return pair.answer == std::string(1000, 'x'); }, 1s));
+}
+
+TEST_CASE("whoever gets nothing through for two minutes gives up") {
+    Pair pair;
+    pair.world.partition(pair.server);
+    CHECK(pair.world.run_until([&] { return !pair.refused.empty(); }, 3min));
+    CHECK(pair.refused.find("Connection timed out") != std::string::npos);
+}
+
+TEST_CASE("bandwidth takes its time") {
+    Pair pair({.longest_latency = 20us, .bandwidth = 1000, .fragment = false});
+    const TimePoint begun = pair.world.now();
+    CHECK(pair.world.run_until([&] { return pair.answer.size() == 1000; }, 1min));
+    CHECK(pair.world.now() - begun > 1900ms);
+    CHECK(pair.world.now() - begun < 3s);
+}
+
+// Tells how its connection ended.
+struct Watching final : Protocol {
+    explicit Watching(std::string& ended) : ended_(ended) {}
+    void connection_made(Transport& transport) override { transport_ = &transport; }
+    void data_received(std::string_view) override {}
+    void connection_lost(const CloseReason& reason) override {
+        ended_ = reason.error() ? reason.error()->text() : "closed";
+    }
+    std::string& ended_;
+    Transport* transport_ = nullptr;
+};
+
+TEST_CASE("a host that crashes says nothing; when it is back, it knows nobody") {
+    World world(1, {.longest_latency = 20us});
+    Host& server = world.add_host("server");
+    Host& client = world.add_host("client");
+    int starts = 0;
+    server.run([&](Reactor& reactor) -> Deferred<> {
+        ++starts;
+        Listener listener(reactor, [] { return std::make_unique<Echo>(); }, {});
+        if (!listener.open(server.address(7), {})) co_return;
+        co_await sleep(reactor, 24h);
+    });
+    std::string ended;
+    Watching* watching = nullptr;
+    auto factory = [&] {
+        auto made = std::make_unique<Watching>(ended);
+        watching = made.get();
+        return made;
+    };
+    REQUIRE(Connection::connect(client.reactor(), server.address(7), {}, std::move(factory), nullptr, {}));
+    REQUIRE(world.run_until([&] { return watching && watching->transport_; }, 1s));
+    server.crash();
+    CHECK_FALSE(server.up());
+    world.run_for(1min);
+    CHECK(ended.empty());
+    watching->transport_->write("are you there?");
+    world.run_for(1min);
+    CHECK(ended.empty());
+    server.restart();
+    CHECK(world.run_until([&] { return !ended.empty(); }, 1s));
+    CHECK(ended.find("Connection reset") != std::string::npos);
+    CHECK(starts == 2);
+}
+
+TEST_CASE("a program that crashes its own host goes with it, behind the turn") {
+    World world(1, {});
+    Host& host = world.add_host("host");
+    bool went_on = false;
+    host.run([&](Reactor& reactor) -> Deferred<> {
+        co_await sleep(reactor, 1s);
+        host.crash();
+        co_await sleep(reactor, 1s);
+        went_on = true;
+    });
+    world.run_for(1min);
+    CHECK_FALSE(host.up());
+    CHECK_FALSE(went_on);
+    world.finish();
+}
+
+TEST_CASE("names are looked up in the world, and clocks are each host's own") {
+    World world(1, {});
+    Host& one = world.add_host("one");
+    Host& two = world.add_host("two");
+    std::vector<Address> found;
+    std::string missing;
+    one.run([&](Reactor& reactor) -> Deferred<> {
+        found = co_await resolve(reactor, "two", 80);
+        auto nothing = co_await resolve(reactor, "three", 80).as_result();
+        missing = nothing ? "" : nothing.error().text();
+    });
+    REQUIRE(world.run_until([&] { return one.done(); }, 1min));
+    CHECK(found == std::vector{two.address(80), two.address_v6(80)});
+    CHECK(missing.find("look up \"three\": no host of this world") != std::string::npos);
+    const WallTime before = two.reactor().wall_now();
+    two.jump_clock(1h);
+    CHECK(two.reactor().wall_now() - before == 1h);
+    CHECK(one.reactor().wall_now() < two.reactor().wall_now());
+}
+
+TEST_CASE("disturbances end, and the world is whole again") {
+    int crashes = 0;
+    for (uint64_t seed = 1; seed <= 30; ++seed) {
+        World world(seed);
+        Host& host = world.add_host("host");
+        world.add_host("other");
+        int starts = 0;
+        host.run([&](Reactor& reactor) -> Deferred<> {
+            ++starts;
+            co_await sleep(reactor, 24h);
+        });
+        world.disturb(1min, {&host});
+        world.run_for(2min);
+        CHECK(host.up());
+        CHECK(world.network().reset == 0);
+        crashes += starts - 1;
+        world.finish();
+    }
+    CHECK(crashes > 5);
 }
 
 }  // namespace
