@@ -204,6 +204,7 @@ void Exploration::watch() {
     const auto busy = [](const Worker& worker) { return worker.process > 0; };
     while (!failure_ && std::any_of(workers_.begin(), workers_.end(), busy)) {
         std::vector<pollfd> polled;
+        polled.reserve(workers_.size());
         for (const Worker& worker : workers_) polled.push_back({busy(worker) ? worker.report.get() : -1, POLLIN, 0});
         ::poll(polled.data(), polled.size(), 200);
         for (std::size_t i = 0; i < workers_.size() && !failure_; ++i) {
@@ -325,7 +326,7 @@ void Exploration::tell_story(const Failure& failure, const Choices* choices) {
         Scenario& scenario = scenarios_[failure.scenario];
         play(scenario, choices ? Chance(failure.seed, *choices) : Chance(failure.seed), story);
     });
-    std::rewind(story);
+    std::fseek(story, 0, SEEK_SET);
     std::deque<std::string> lines;
     char line[4096];
     while (std::fgets(line, sizeof line, story)) {
@@ -348,7 +349,7 @@ std::optional<Choices> Exploration::find_choices(const Failure& failure) {
         for (const uint64_t choice : played.choices)
             std::fprintf(told, "%llu\n", static_cast<unsigned long long>(choice));
     });
-    std::rewind(told);
+    std::fseek(told, 0, SEEK_SET);
     Choices choices;
     unsigned long long choice = 0;
     while (std::fscanf(told, "%llu", &choice) == 1) choices.push_back(choice);

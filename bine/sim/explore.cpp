@@ -16,7 +16,7 @@ namespace bine::sim {
 
 namespace {
 
-constexpr std::string_view kUsage =
+constexpr const char* kUsage =
     "usage: %s [SCENARIO]... [OPTION]...\n"
     "\n"
     "Plays each SCENARIO (all of them when none is named) in many simulated worlds and tells what broke.\n"
@@ -170,7 +170,7 @@ int explore(int argc, char** argv, std::vector<Scenario> scenarios) {
     try {
         Command command = parse(argc, argv);
         if (command.help) {
-            std::printf(kUsage.data(), argv[0]);
+            std::printf(kUsage, argv[0]);
             return 0;
         }
         return carry_out(std::move(command), std::move(scenarios));

@@ -45,7 +45,7 @@ std::size_t SimDriver::host_of(const Address& address) const noexcept {
 }
 
 Result<Address> SimDriver::bind(const Address& wanted, Kind kind) {
-    const Address address = wanted.is_ip() && wanted.port() == 0 ? wanted.with_port(world_.free_port()) : wanted;
+    Address address = wanted.is_ip() && wanted.port() == 0 ? wanted.with_port(world_.free_port()) : wanted;
     if (host_of(address) != host_.number_) {
         return fail(Error::from_errno(EADDRNOTAVAIL, "bind to " + address.to_string()));
     }

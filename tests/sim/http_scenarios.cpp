@@ -130,6 +130,7 @@ Deferred<> browse(World& world, Reactor& reactor, uint64_t first_number, uint64_
         if (!stream) co_return;
         std::vector<Asked> asked;
         const uint64_t count = 1 + world.choose("requests on a connection", 12);
+        asked.reserve(count);
         for (uint64_t i = 0; i < count; ++i) {
             asked.push_back(
                 {kKinds[world.choose("a request of which kind", kKinds.size())], first_number + connection * 100 + i});

@@ -143,7 +143,7 @@ void proxied(World& world) {
     world.must([&] { return proxy.done(); }, "the proxy ends", 2h);
     world.run_for(1min);
     for (const auto& [who, text] : received) {
-        world.check(sent.count(who) == 1, "a peer is the one that the proxy told");
+        world.check(sent.contains(who), "a peer is the one that the proxy told");
         world.check(sent[who] == text, "what follows the header is the client's");
     }
     world.sometimes(received.size() == 3, "proxied: every client is heard");
@@ -163,7 +163,7 @@ Deferred<> ask_datagrams(World& world, Reactor& reactor, Address server, int& an
     for (int i = 0; i < 10; ++i) {
         const std::string question = "question " + std::to_string(i);
         open.insert(question);
-        for (int attempt = 0; attempt < 60 && open.count(question) > 0; ++attempt) {
+        for (int attempt = 0; attempt < 60 && open.contains(question); ++attempt) {
             (void)socket.send(question);
             co_await sleep(reactor, 1s);
             world.sometimes(attempt > 1, "datagrams: a question is asked three times");
