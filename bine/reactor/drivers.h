@@ -5,10 +5,12 @@
 #include <string>
 
 #include "bine/reactor/driver.h"
+#include "bine/reactor/system_calls.h"
 
 namespace bine {
 
 // `reason` is what Driver::info() answers. Throws Error when the system has no epoll instance or eventfd left.
-std::unique_ptr<Driver> make_epoll_driver(std::string reason);
+// `system` must outlive it.
+std::unique_ptr<Driver> make_epoll_driver(std::string reason, SystemCalls& system = native_system_calls);
 
 }  // namespace bine

@@ -47,11 +47,6 @@ Duration read_clock(clockid_t clock) noexcept {
     return std::chrono::seconds(value.tv_sec) + Duration(value.tv_nsec);
 }
 
-void drain_counter(int fd) noexcept {
-    uint64_t ignored = 0;
-    [[maybe_unused]] const auto count = ::read(fd, &ignored, sizeof ignored);
-}
-
 bool is_scarcity(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
@@ -82,17 +77,20 @@ private:
     EpollDriver& driver_;
 };
 
-std::unique_ptr<Driver> make_epoll_driver(std::string reason) {
-    return std::make_unique<EpollDriver>(std::move(reason));
+std::unique_ptr<Driver> make_epoll_driver(std::string reason, SystemCalls& system) {
+    return std::make_unique<EpollDriver>(std::move(reason), system);
 }
 
-EpollDriver::EpollDriver(std::string reason)
-    : reason_(std::move(reason)), epoll_(::epoll_create1(EPOLL_CLOEXEC)), threads_(kThreads, [this] { wake(); }) {
+EpollDriver::EpollDriver(std::string reason, SystemCalls& system)
+    : reason_(std::move(reason)),
+      system_(system),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      threads_(kThreads, [this] { wake(); }) {
     if (!epoll_) throw Error::from_errno(errno, "make an epoll instance");
     wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake_) throw Error::from_errno(errno, "make an eventfd");
     epoll_event event{.events = EPOLLIN, .data = {.u64 = kWakeWord}};
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+    system_.epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
 }
 
 EpollDriver::~EpollDriver() {
@@ -123,12 +121,15 @@ void EpollDriver::wait(TimePoint deadline) {
 int EpollDriver::poll(TimePoint deadline, Level& level) noexcept {
     if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front().first);
     timespec timeout{};
-    if (deadline != TimePoint::min() && deadline != TimePoint::max()) timeout = to_timespec(deadline - now());
     const timespec* limit = deadline == TimePoint::max() ? nullptr : &timeout;
-    int count = ::epoll_pwait2(epoll_.get(), level.events, kEvents, limit, nullptr);
-    if (count < 0 && errno == ENOSYS) {
-        count = ::epoll_wait(epoll_.get(), level.events, kEvents, limit ? to_milliseconds(timeout) : -1);
-    }
+    int count = 0;
+    do {  // a signal does not end the wait: whoever handles it writes to a descriptor that does
+        if (deadline != TimePoint::min() && limit) timeout = to_timespec(deadline - now());
+        count = system_.epoll_pwait2(epoll_.get(), level.events, kEvents, limit);
+        if (count < 0 && errno == ENOSYS) {
+            count = ::epoll_wait(epoll_.get(), level.events, kEvents, limit ? to_milliseconds(timeout) : -1);
+        }
+    } while (count < 0 && errno == EINTR);
     if (!lingering_.empty()) end_lingering(now());
     return std::max(count, 0);
 }
@@ -142,14 +143,12 @@ bool EpollDriver::must_not_sleep() const noexcept {
 }
 
 void EpollDriver::dispatch(uint64_t word, uint32_t events) {
-    if (word == kWakeWord) {
-        drain_counter(wake_.get());
+    if (word == kWakeWord || word == kTimerWord) {
+        uint64_t ignored = 0;
+        system_.read(word == kWakeWord ? wake_.get() : host_timer_.get(), &ignored, sizeof ignored);
+        if (word == kTimerWord) return;
         woken_.store(false, std::memory_order_seq_cst);
         threads_.take_done(done_tasks_);
-        return;
-    }
-    if (word == kTimerWord) {
-        drain_counter(host_timer_.get());
         return;
     }
     const SocketId id = SocketId::from_word(word);
@@ -221,7 +220,7 @@ void EpollDriver::prepare_sleep(TimePoint deadline) {
         if (deadline == TimePoint::max()) return;
         host_timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
         epoll_event event{.events = EPOLLIN, .data = {.u64 = kTimerWord}};
-        ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, host_timer_.get(), &event);
+        system_.epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, host_timer_.get(), &event);
     }
     itimerspec when{};
     // An all-zero value would disarm it: what is overdue fires a nanosecond after the epoch of the clock.
@@ -264,7 +263,7 @@ void EpollDriver::leave_epoll(Slot& slot) noexcept {
 }
 
 void EpollDriver::stop_watching(int fd, std::optional<uint32_t>& registered) noexcept {
-    if (registered) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    if (registered) system_.epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     registered.reset();
 }
 
@@ -272,7 +271,7 @@ void EpollDriver::stop_watching(int fd, std::optional<uint32_t>& registered) noe
 bool EpollDriver::apply(int fd, uint64_t word, std::optional<uint32_t>& registered, uint32_t wanted) noexcept {
     if (registered == wanted || (!registered && wanted == 0)) return true;
     epoll_event event{.events = wanted, .data = {.u64 = word}};
-    if (::epoll_ctl(epoll_.get(), registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (system_.epoll_ctl(epoll_.get(), registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) {
         return errno != EPERM;
     }
     registered = wanted;
@@ -301,7 +300,7 @@ void EpollDriver::refresh_interest(Slot& slot) noexcept {
 }
 
 Result<SocketId> EpollDriver::listen(const Address& address, const ListenOptions& options, AcceptSink& sink) {
-    auto made = socket::listen(address, options);
+    auto made = socket::listen(address, options, system_);
     if (!made) return fail(made.error());
     auto id = adopt_listener(std::move(*made), sink);
     if (id && address.family() == Address::Family::local && address.path().substr(0, 1) != std::string_view("\0", 1)) {
@@ -330,7 +329,7 @@ void EpollDriver::accept_some(Slot& listener) {
         sockaddr_storage storage{};
         socklen_t length = sizeof storage;
         auto* native = reinterpret_cast<sockaddr*>(&storage);
-        Descriptor fd(::accept4(slot->input.get(), native, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        Descriptor fd(system_.accept4(slot->input.get(), native, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
         const int error = errno;
         if (fd) {
             auto [id, accepted] = add(Kind::stream, std::move(fd));
@@ -354,7 +353,7 @@ void EpollDriver::accept_some(Slot& listener) {
 }
 
 Result<SocketId> EpollDriver::open_datagram(const Address& local, const Address& remote, DatagramSink& sink) {
-    auto made = socket::datagram(local, remote);
+    auto made = socket::datagram(local, remote, system_);
     if (!made) return fail(made.error());
     auto [id, slot] = add(Kind::datagram, std::move(*made));
     slot->datagram_sink = &sink;
@@ -371,7 +370,7 @@ void EpollDriver::read_datagrams(Slot& first) {
         socklen_t length = sizeof storage;
         auto* native = reinterpret_cast<sockaddr*>(&storage);
         const std::span<char> buffer = shared_buffer();
-        const auto count = ::recvfrom(slot->input.get(), buffer.data(), buffer.size(), 0, native, &length);
+        const auto count = system_.recvfrom(slot->input.get(), buffer.data(), buffer.size(), 0, native, &length);
         if (count >= 0) {
             const Address from = length > 0 ? Address::from_native(native, length) : slot->peer;
             slot->datagram_sink->datagram_received({buffer.data(), static_cast<std::size_t>(count)}, from);
@@ -390,7 +389,7 @@ Result<> EpollDriver::send_datagram(SocketId id, std::string_view bytes, const A
     auto* native = reinterpret_cast<sockaddr*>(&storage);
     const auto length = to.to_native(native);
     const auto count =
-        ::sendto(slot->input.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL, length ? native : nullptr, length);
+        system_.sendto(slot->input.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL, length ? native : nullptr, length);
     if (count >= 0) return {};
     return fail(Error::from_errno(errno, "send a datagram to " + (length ? to : slot->peer).to_string()));
 }
@@ -399,7 +398,7 @@ Result<SocketId> EpollDriver::watch(int fd, bool readable, bool writable, WatchS
     const uint32_t wanted = (readable ? uint32_t{EPOLLIN} : 0) | (writable ? uint32_t{EPOLLOUT} : 0);
     auto [id, slot] = add(Kind::watch, Descriptor(fd));
     epoll_event event{.events = wanted, .data = {.u64 = id.word()}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (system_.epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
         const int error = errno;
         erase(*slot);
         return fail(Error::from_errno(error, "watch descriptor " + std::to_string(fd)));
@@ -415,7 +414,7 @@ Result<> EpollDriver::rewatch(SocketId id, bool readable, bool writable) {
     if (!slot || slot->kind != Kind::watch) return fail(Errc::closed, "watch a descriptor: not watched");
     const uint32_t wanted = (readable ? uint32_t{EPOLLIN} : 0) | (writable ? uint32_t{EPOLLOUT} : 0);
     epoll_event event{.events = wanted, .data = {.u64 = id.word()}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, slot->input.get(), &event) != 0) {
+    if (system_.epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, slot->input.get(), &event) != 0) {
         return fail(Error::from_errno(errno, "watch descriptor " + std::to_string(slot->input.get())));
     }
     slot->registered = wanted;

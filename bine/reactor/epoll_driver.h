@@ -22,6 +22,7 @@
 
 #include "bine/base/slab.h"
 #include "bine/reactor/driver.h"
+#include "bine/reactor/system_calls.h"
 #include "bine/reactor/thread_pool.h"
 
 namespace bine {
@@ -29,7 +30,7 @@ namespace bine {
 class EpollDriver final : public Driver {
 public:
     // Throws Error when the system has no epoll instance or eventfd left.
-    explicit EpollDriver(std::string reason);
+    EpollDriver(std::string reason, SystemCalls& system);
     ~EpollDriver() override;
 
     DriverInfo info() const override { return {"epoll", reason_}; }
@@ -142,6 +143,7 @@ private:
     std::span<char> shared_buffer() noexcept;
 
     const std::string reason_;
+    SystemCalls& system_;
     Descriptor epoll_;
     Descriptor wake_;
     Descriptor host_timer_;

@@ -1,7 +1,5 @@
 // The epoll driver's stream sockets: receiving, sending, ending. The theory is in epoll_driver.h.
 #include <fcntl.h>
-#include <sys/epoll.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -30,7 +28,7 @@ EpollDriver::Slot* EpollDriver::find_stream(SocketId id) const noexcept {
 }
 
 Result<SocketId> EpollDriver::connect(const Address& remote, const Address& local, Sink& sink, Lane lane) {
-    auto made = socket::connect(remote, local);
+    auto made = socket::connect(remote, local, system_);
     if (!made) return fail(made.error());
     auto [id, slot] = add(Kind::stream, std::move(made->descriptor));
     slot->sink = &sink;
@@ -123,7 +121,7 @@ void EpollDriver::stream_ready(Slot& slot, uint32_t events) {
 }
 
 void EpollDriver::connect_finished(Slot& slot) {
-    if (const int error = socket::take_error(slot.input.get())) {
+    if (const int error = socket::take_error(slot.input.get(), system_)) {
         end(slot, Error::from_errno(error, "connect to " + slot.peer.to_string()));
         return;
     }
@@ -173,8 +171,8 @@ void EpollDriver::input_ended(Slot& slot) {
 long EpollDriver::read_some(Slot& slot, std::span<char> buffer) {
     const int fd = slot.input.get();
     if (slot.passes_descriptors) return read_with_descriptors(slot, buffer);
-    if (slot.socket) return ::recv(fd, buffer.data(), buffer.size(), 0);
-    const long count = ::read(fd, buffer.data(), buffer.size());
+    if (slot.socket) return system_.recvfrom(fd, buffer.data(), buffer.size(), 0, nullptr, nullptr);
+    const long count = system_.read(fd, buffer.data(), buffer.size());
     return count < 0 && errno == EIO ? 0 : count;  // a terminal whose other side has gone
 }
 
@@ -186,7 +184,7 @@ long EpollDriver::read_with_descriptors(Slot& slot, std::span<char> buffer) {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    const long count = ::recvmsg(slot.input.get(), &message, MSG_CMSG_CLOEXEC);
+    const long count = system_.recvmsg(slot.input.get(), &message, MSG_CMSG_CLOEXEC);
     const int error = errno;
     if (count < 0) return count;
     std::vector<Descriptor> came;
@@ -211,7 +209,7 @@ long EpollDriver::read_with_descriptors(Slot& slot, std::span<char> buffer) {
 // Reads what nobody wants any more, until the other side ends.
 void EpollDriver::discard(Slot& slot) noexcept {
     const std::span<char> buffer = shared_buffer();
-    const long count = ::recv(slot.input.get(), buffer.data(), buffer.size(), 0);
+    const long count = system_.recvfrom(slot.input.get(), buffer.data(), buffer.size(), 0, nullptr, nullptr);
     if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) return;
     if (slot.phase == Phase::lingering && !slot.closed_due) {
         erase(slot);
@@ -228,7 +226,7 @@ void EpollDriver::discard(Slot& slot) noexcept {
 
 // The kernel says that it is over while nobody reads: a reset is reported, an end waits.
 void EpollDriver::hung_up(Slot& slot, uint32_t events) noexcept {
-    const int error = (events & EPOLLERR) && slot.socket ? socket::take_error(slot.input.get()) : 0;
+    const int error = (events & EPOLLERR) && slot.socket ? socket::take_error(slot.input.get(), system_) : 0;
     if (error != 0) {
         end(slot, Error::from_errno(error, "receive from " + slot.peer.to_string()));
     } else if (slot.output && (events & EPOLLERR)) {
@@ -258,9 +256,8 @@ void EpollDriver::send(SocketId id, std::string_view bytes, Lifetime lifetime) {
 
 // How many bytes left; -1 when the connection cannot send any more.
 long EpollDriver::send_at_once(Slot& slot, std::string_view bytes) noexcept {
-    const int fd = slot.output_fd();
-    const long count =
-        slot.socket ? ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) : ::write(fd, bytes.data(), bytes.size());
+    iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    const long count = send_memory(slot, {&part, 1}, false);
     if (count >= 0) return count;
     if (errno == EAGAIN || errno == EINTR) return 0;
     write_failed(slot, errno);
@@ -341,7 +338,7 @@ long EpollDriver::send_file(Slot& slot) noexcept {
     const Output::FileRange& range = *slot.queue.front_file();
     auto offset = static_cast<off_t>(range.offset);
     const std::size_t most = std::min<uint64_t>(range.length, kSentPerTurn);
-    const long count = ::sendfile(slot.output_fd(), range.file->get(), &offset, most);
+    const long count = system_.sendfile(slot.output_fd(), range.file->get(), &offset, most);
     if (count != 0) return count;
     errno = ENODATA;  // the file has become shorter: what was promised cannot be sent
     return -1;
@@ -350,8 +347,9 @@ long EpollDriver::send_file(Slot& slot) noexcept {
 long EpollDriver::send_memory(Slot& slot, std::span<iovec> parts, bool more) noexcept {
     const int fd = slot.output_fd();
     const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
-    if (!slot.socket) return ::writev(fd, parts.data(), static_cast<int>(parts.size()));
-    if (slot.departing.empty() && parts.size() == 1) return ::send(fd, parts[0].iov_base, parts[0].iov_len, flags);
+    if (!slot.socket) return system_.writev(fd, parts.data(), static_cast<int>(parts.size()));
+    if (slot.departing.empty() && parts.size() == 1)
+        return system_.sendto(fd, parts[0].iov_base, parts[0].iov_len, flags, nullptr, 0);
 
     if (slot.departing.size() > kDescriptorsPerMessage) {
         parts = parts.first(1);
@@ -374,7 +372,7 @@ long EpollDriver::send_memory(Slot& slot, std::span<iovec> parts, bool more) noe
             std::memcpy(CMSG_DATA(header) + i * sizeof departing, &departing, sizeof departing);
         }
     }
-    const long count = ::sendmsg(fd, &message, flags);
+    const long count = system_.sendmsg(fd, &message, flags);
     if (count > 0) slot.departing.erase(slot.departing.begin(), slot.departing.begin() + static_cast<long>(passed));
     return count;
 }

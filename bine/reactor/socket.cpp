@@ -29,8 +29,8 @@ void set_flag(int fd, int level, int option, bool on) noexcept {
     ::setsockopt(fd, level, option, &value, sizeof value);
 }
 
-Result<Descriptor> make(const Address& address, int type, const std::string& what) {
-    Descriptor fd(::socket(native_family(address), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+Result<Descriptor> make(const Address& address, int type, const std::string& what, SystemCalls& system) {
+    Descriptor fd(system.socket(native_family(address), type | SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) return fail(Error::from_errno(errno, what));
     return fd;
 }
@@ -41,10 +41,10 @@ int bind_to(int fd, const Address& address) noexcept {
     return ::bind(fd, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
 }
 
-int connect_to(int fd, const Address& address) noexcept {
+int connect_to(int fd, const Address& address, SystemCalls& system) noexcept {
     sockaddr_storage storage{};
     const auto length = address.to_native(reinterpret_cast<sockaddr*>(&storage));
-    return ::connect(fd, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
+    return system.connect(fd, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
 }
 
 bool is_path(const Address& address) noexcept {
@@ -52,20 +52,20 @@ bool is_path(const Address& address) noexcept {
 }
 
 // Removes the socket that a server which is gone has left behind. Anything else at that path stays.
-bool remove_stale(const Address& address) {
+bool remove_stale(const Address& address, SystemCalls& system) {
     const std::string path(address.path());
     struct stat found{};
     if (::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
-    const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    return probe && connect_to(probe.get(), address) == ECONNREFUSED && ::unlink(path.c_str()) == 0;
+    const Descriptor probe(system.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC));
+    return probe && connect_to(probe.get(), address, system) == ECONNREFUSED && ::unlink(path.c_str()) == 0;
 }
 
 }  // namespace
 
-Result<Descriptor> listen(const Address& address, const ListenOptions& options) {
+Result<Descriptor> listen(const Address& address, const ListenOptions& options, SystemCalls& system) {
     const std::string what = "listen on " + address.to_string();
     if (address.path().size() > 107) return fail(Errc::invalid_argument, what + ": a Unix path has at most 107 bytes");
-    auto made = make(address, SOCK_STREAM, what);
+    auto made = make(address, SOCK_STREAM, what, system);
     if (!made) return made;
     const int fd = made->get();
     if (address.is_ip()) {
@@ -76,7 +76,7 @@ Result<Descriptor> listen(const Address& address, const ListenOptions& options) 
     if (address.family() == Address::Family::ipv6) set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only);
 
     int refused = bind_to(fd, address);
-    if (refused == EADDRINUSE && is_path(address) && remove_stale(address)) refused = bind_to(fd, address);
+    if (refused == EADDRINUSE && is_path(address) && remove_stale(address, system)) refused = bind_to(fd, address);
     if (refused != 0) return fail(Error::from_errno(refused, what));
     if (is_path(address) && options.unix_mode != 0 &&
         ::chmod(std::string(address.path()).c_str(), options.unix_mode) != 0) {
@@ -86,9 +86,9 @@ Result<Descriptor> listen(const Address& address, const ListenOptions& options) 
     return made;
 }
 
-Result<Connecting> connect(const Address& remote, const Address& local) {
+Result<Connecting> connect(const Address& remote, const Address& local, SystemCalls& system) {
     const std::string what = "connect to " + remote.to_string();
-    auto made = make(remote, SOCK_STREAM, what);
+    auto made = make(remote, SOCK_STREAM, what, system);
     if (!made) return fail(made.error());
     if (local.family() != Address::Family::none) {
         if (const int refused = bind_to(made->get(), local)) {
@@ -96,20 +96,20 @@ Result<Connecting> connect(const Address& remote, const Address& local) {
         }
     }
     if (remote.is_ip()) set_no_delay(made->get(), true);
-    const int refused = connect_to(made->get(), remote);
-    return Connecting{std::move(*made), refused == EINPROGRESS ? 0 : refused};
+    const int refused = connect_to(made->get(), remote, system);
+    return Connecting{std::move(*made), refused == EINPROGRESS || refused == EINTR ? 0 : refused};
 }
 
-Result<Descriptor> datagram(const Address& local, const Address& remote) {
+Result<Descriptor> datagram(const Address& local, const Address& remote, SystemCalls& system) {
     const Address& known = local.family() != Address::Family::none ? local : remote;
     const std::string what = "open a datagram socket on " + known.to_string();
-    auto made = make(known, SOCK_DGRAM, what);
+    auto made = make(known, SOCK_DGRAM, what, system);
     if (!made) return made;
     if (local.family() != Address::Family::none) {
         if (const int refused = bind_to(made->get(), local)) return fail(Error::from_errno(refused, what));
     }
     if (remote.family() != Address::Family::none) {
-        if (const int refused = connect_to(made->get(), remote)) return fail(Error::from_errno(refused, what));
+        if (const int refused = connect_to(made->get(), remote, system)) return fail(Error::from_errno(refused, what));
     }
     return made;
 }
@@ -128,10 +128,10 @@ Address peer_address(int fd) {
     return ::getpeername(fd, native, &length) == 0 ? Address::from_native(native, length) : Address();
 }
 
-int take_error(int fd) noexcept {
+int take_error(int fd, SystemCalls& system) noexcept {
     int error = 0;
     socklen_t length = sizeof error;
-    return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : 0;
+    return system.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : 0;
 }
 
 bool is_socket(int fd) noexcept {

@@ -5,25 +5,27 @@
 #include "bine/base/result.h"
 #include "bine/reactor/address.h"
 #include "bine/reactor/driver.h"
+#include "bine/reactor/system_calls.h"
 
 namespace bine::socket {
 
 // A listening socket, non-blocking. A Unix path whose socket nobody listens on any more is taken over.
-Result<Descriptor> listen(const Address& address, const ListenOptions& options);
+Result<Descriptor> listen(const Address& address, const ListenOptions& options,
+                          SystemCalls& system = native_system_calls);
 
 // A socket on its way to `remote`. `failed` is the errno of a connect that could not even begin, 0 otherwise.
 struct Connecting {
     Descriptor descriptor;
     int failed = 0;
 };
-Result<Connecting> connect(const Address& remote, const Address& local);
+Result<Connecting> connect(const Address& remote, const Address& local, SystemCalls& system);
 
-Result<Descriptor> datagram(const Address& local, const Address& remote);
+Result<Descriptor> datagram(const Address& local, const Address& remote, SystemCalls& system);
 
 Address local_address(int fd);
 Address peer_address(int fd);
 // The pending error of a socket, taken; 0 for none.
-int take_error(int fd) noexcept;
+int take_error(int fd, SystemCalls& system) noexcept;
 bool is_socket(int fd) noexcept;
 bool is_listening(int fd) noexcept;
 void set_no_delay(int fd, bool on) noexcept;
