@@ -31,6 +31,8 @@ public:
     virtual std::size_t more_than_fits() { return 24 << 20; }
 
     virtual bool native() { return true; }  // real descriptors, threads and time
+    // Whether what can be sent at once is; a kernel under faults may put it off.
+    virtual bool prompt() { return true; }
     virtual bool has_datagrams() { return true; }
     // Whether abort() is a reset over there; with Unix sockets it may look like an end.
     virtual bool resets() { return true; }

@@ -8,15 +8,25 @@
 #include <string>
 
 #include "bine/reactor/drivers.h"
+#include "bine/testing/faulty_system.h"
 
 namespace bine::testing {
 namespace {
 
+constexpr uint64_t kTcpSeeds = 5;
+constexpr uint64_t kUnixSeeds = 20;
+
 struct EpollWorld : DriverWorld {
-    std::unique_ptr<Driver> make_driver() override { return make_epoll_driver("a test asked for it"); }
+    explicit EpollWorld(SystemCalls& calls = native_system_calls) : system(calls) {}
+    std::unique_ptr<Driver> make_driver() override { return make_epoll_driver("a test asked for it", system); }
+
+    bool prompt() override { return &system == &native_system_calls; }
+
+    SystemCalls& system;
 };
 
 struct EpollUnixWorld final : EpollWorld {
+    using EpollWorld::EpollWorld;
     Address listen_address() override {
         return Address::unix_path(std::string(1, '\0') + "bine-contract-" + std::to_string(::getpid()) + "-" +
                                   std::to_string(++count_));
@@ -41,6 +51,24 @@ TEST_CASE("epoll keeps the driver contract over TCP") {
 TEST_CASE("epoll keeps the driver contract over Unix sockets") {
     EpollUnixWorld world;
     run_all(world);
+}
+
+TEST_CASE("epoll keeps the driver contract over TCP when the kernel is in a bad mood") {
+    for (uint64_t seed = 1; seed <= kTcpSeeds; ++seed) {
+        CAPTURE(seed);
+        FaultySystem system(seed);
+        EpollWorld world(system);
+        run_all(world);
+    }
+}
+
+TEST_CASE("epoll keeps the driver contract over Unix sockets when the kernel is in a bad mood") {
+    for (uint64_t seed = 1; seed <= kUnixSeeds; ++seed) {
+        CAPTURE(seed);
+        FaultySystem system(seed);
+        EpollUnixWorld world(system);
+        run_all(world);
+    }
 }
 
 }  // namespace
