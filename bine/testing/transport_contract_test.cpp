@@ -10,6 +10,7 @@
 #include "bine/reactor/drivers.h"
 #include "bine/sim/world.h"
 #include "bine/testing/captured_logs.h"
+#include "bine/testing/faulty_system.h"
 #include "bine/testing/manual_driver.h"
 #include "bine/testing/memory_transport.h"
 #include "bine/testing/temp_folder.h"
@@ -18,6 +19,8 @@ namespace bine::testing {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr uint64_t kSeeds = 10;
 
 struct MemoryWorld final : TransportWorld {
     explicit MemoryWorld(std::size_t window = 65536) : pair(reactor, window) {}
@@ -56,15 +59,16 @@ struct SocketWorld : TransportWorld {
     Listener listener;
 };
 
-std::unique_ptr<Driver> native_driver() { return make_epoll_driver("a test asked for it"); }
+std::unique_ptr<Driver> native_driver(SystemCalls& system) { return make_epoll_driver("a test asked for it", system); }
 
 struct TcpWorld final : SocketWorld {
-    TcpWorld() : SocketWorld(native_driver(), Address::loopback(0)) {}
+    explicit TcpWorld(SystemCalls& system = native_system_calls)
+        : SocketWorld(native_driver(system), Address::loopback(0)) {}
 };
 
 struct UnixWorld final : SocketWorld {
-    explicit UnixWorld(const TempFolder& folder)
-        : SocketWorld(native_driver(), Address::unix_path(folder.path("socket"))) {}
+    explicit UnixWorld(const TempFolder& folder, SystemCalls& system = native_system_calls)
+        : SocketWorld(native_driver(system), Address::unix_path(folder.path("socket"))) {}
     bool resets() override { return false; }
 };
 
@@ -105,6 +109,21 @@ TEST_CASE("Unix connections keep the contract") {
         const TempFolder folder;
         UnixWorld world(folder);
         CHECK(broken_promise(promise, world) == "");
+    }
+}
+
+TEST_CASE("connections keep the contract when the kernel is in a bad mood") {
+    const CapturedLogs quiet;
+    for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+        CAPTURE(seed);
+        for (const TransportCase& promise : transport_contract()) {
+            FaultySystem system(seed, seed % 2 == 0 ? 0.1 : 0.25);
+            TcpWorld over_tcp(system);
+            CHECK(broken_promise(promise, over_tcp) == "");
+            const TempFolder folder;
+            UnixWorld over_unix(folder, system);
+            CHECK(broken_promise(promise, over_unix) == "");
+        }
     }
 }
 
