@@ -267,15 +267,13 @@ void EpollDriver::stop_watching(int fd, std::optional<uint32_t>& registered) noe
     registered.reset();
 }
 
-// False when this descriptor cannot be polled (a regular file).
-bool EpollDriver::apply(int fd, uint64_t word, std::optional<uint32_t>& registered, uint32_t wanted) noexcept {
-    if (registered == wanted || (!registered && wanted == 0)) return true;
+// 0, or the errno of a descriptor that cannot be watched: EPERM for a regular file.
+int EpollDriver::apply(int fd, uint64_t word, std::optional<uint32_t>& registered, uint32_t wanted) noexcept {
+    if (registered == wanted || (!registered && wanted == 0)) return 0;
     epoll_event event{.events = wanted, .data = {.u64 = word}};
-    if (system_.epoll_ctl(epoll_.get(), registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) {
-        return errno != EPERM;
-    }
+    if (system_.epoll_ctl(epoll_.get(), registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) return errno;
     registered = wanted;
-    return true;
+    return 0;
 }
 
 void EpollDriver::refresh_interest(Slot& slot) noexcept {
@@ -286,17 +284,19 @@ void EpollDriver::refresh_interest(Slot& slot) noexcept {
     const uint32_t output = slot.blocked || slot.phase == Phase::connecting ? uint32_t{EPOLLOUT} : 0;
     const uint64_t word = slot.id.word();
     const bool one = !slot.output;
-    if (!slot.unpollable && !apply(slot.input.get(), word, slot.registered, one ? input | output : input)) {
+    int failed = slot.unpollable ? 0 : apply(slot.input.get(), word, slot.registered, one ? input | output : input);
+    if (failed == EPERM || (failed != 0 && slot.kind != Kind::stream)) {
         slot.unpollable = true;
         unpollable_.push_back(slot.id);
+        failed = 0;
     }
-    if (one) return;
-    if (output != 0) {
-        apply(slot.output.get(), word, slot.output_registered, output);
-    } else {
+    if (!one && output != 0) {
+        if (failed == 0) failed = apply(slot.output.get(), word, slot.output_registered, output);
+    } else if (!one) {
         // Not with an interest of nothing: that a pipe has lost its reader would be reported for ever.
         stop_watching(slot.output.get(), slot.output_registered);
     }
+    if (failed != 0) end(slot, Error::from_errno(failed, "watch the socket of " + slot.peer.to_string()));
 }
 
 Result<SocketId> EpollDriver::listen(const Address& address, const ListenOptions& options, AcceptSink& sink) {

@@ -41,7 +41,7 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag> {
     bool asked_for : 1 = false;
     bool socket : 1 = true;
     bool passes_descriptors : 1 = false;
-    bool unpollable : 1 = false;     // a regular file: always ready
+    bool unpollable : 1 = false;     // a regular file: always ready; or what there was no room to watch
     bool adopted : 1 = false;        // others may hold the same open file: leave epoll by name
     bool input_blocked : 1 = false;  // what a descriptor was before we made it non-blocking
     bool output_blocked : 1 = false;
