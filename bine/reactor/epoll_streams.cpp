@@ -224,8 +224,10 @@ void EpollDriver::discard(Slot& slot) noexcept {
     }
 }
 
-// The kernel says that it is over while nobody reads: a reset is reported, an end waits.
+// The kernel says that it is over while nobody reads: a reset is reported, an end waits. A write that failed has taken
+// the error of the socket with it.
 void EpollDriver::hung_up(Slot& slot, uint32_t events) noexcept {
+    if (slot.write_error != 0) return end(slot, write_error(slot, slot.write_error));
     const int error = (events & EPOLLERR) && slot.socket ? socket::take_error(slot.input.get(), system_) : 0;
     if (error != 0) {
         end(slot, Error::from_errno(error, "receive from " + slot.peer.to_string()));

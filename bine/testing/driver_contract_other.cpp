@@ -269,29 +269,54 @@ void descriptors_of_others_are_adopted_and_given_back(DriverWorld& world) {
     expect(!end.is_closed && !end.ended, "without a call");
 }
 
+// A peer that the driver knows nothing of.
+struct Stranger {
+    explicit Stranger(Scene& scene) {
+        sockaddr_storage storage{};
+        auto* native = reinterpret_cast<sockaddr*>(&storage);
+        const unsigned length = scene.listen().to_native(native);
+        socket.reset(::socket(native->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        expect(::connect(socket.get(), native, length) == 0, "connect");
+    }
+    void send_and_reset(std::string_view message) {
+        expect(::send(socket.get(), message.data(), message.size(), MSG_DONTWAIT) > 0, "send");
+        const linger reset{.l_onoff = 1, .l_linger = 0};
+        expect(::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0, "setsockopt");
+        socket.reset();
+    }
+    Descriptor socket;
+};
+
 // Bytes and a reset, both there before the driver looks: a peer outside of it can do that.
 void a_reset_right_behind_bytes_is_told(DriverWorld& world) {
     if (!world.native() || !world.resets()) return;
     for (const std::size_t size : {1u, 5000u, 300'000u}) {
         Scene scene(world);
-        sockaddr_storage storage{};
-        auto* native = reinterpret_cast<sockaddr*>(&storage);
-        const unsigned length = scene.listen().to_native(native);
-        Descriptor peer(::socket(native->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        expect(::connect(peer.get(), native, length) == 0, "connect");
+        Stranger peer(scene);
         End& server = scene.accept();
         scene.driver->resume(server.id);
         scene.settle();
         const std::string message = pattern(size);
-        const auto sent = ::send(peer.get(), message.data(), message.size(), MSG_DONTWAIT);
-        expect(sent > 0, "send");
-        const linger reset{.l_onoff = 1, .l_linger = 0};
-        expect(::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset) == 0, "setsockopt");
-        peer.reset();
+        peer.send_and_reset(message);
         scene.wait_until([&] { return server.is_closed; }, "the reset is told");
         expect(server.error && !server.ended, "as an error");
         expect_equal(server.received, message.substr(0, server.received.size()), "what came before it");
     }
+}
+
+// The write that fails takes the error of the socket with it.
+void a_write_that_failed_is_told_to_who_pauses(DriverWorld& world) {
+    if (!world.native() || !world.resets()) return;
+    Scene scene(world);
+    Stranger peer(scene);
+    End& server = scene.accept();
+    scene.driver->resume(server.id);
+    scene.settle();
+    server.on_data = [&](std::string_view) { scene.driver->pause(server.id); };
+    peer.send_and_reset("last words");
+    scene.driver->send(server.id, "too late", Lifetime::copy);
+    scene.wait_until([&] { return server.is_closed; }, "the failure is told");
+    expect(server.error && !server.ended, "as an error");
 }
 
 void a_pair_of_pipes_is_a_stream(DriverWorld& world) {
@@ -373,6 +398,7 @@ constexpr DriverCase kCases[] = {
     {"the host descriptor tells of work", the_host_descriptor_tells_of_work},
     {"descriptors of others are adopted and given back", descriptors_of_others_are_adopted_and_given_back},
     {"a reset right behind bytes is told", a_reset_right_behind_bytes_is_told},
+    {"a write that failed is told to who pauses", a_write_that_failed_is_told_to_who_pauses},
     {"a pair of pipes is a stream", a_pair_of_pipes_is_a_stream},
     {"a file range is sent between bytes", a_file_range_is_sent_between_bytes},
     {"no descriptor is leaked", no_descriptor_is_leaked},

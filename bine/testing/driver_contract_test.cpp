@@ -14,7 +14,7 @@ namespace bine::testing {
 namespace {
 
 constexpr uint64_t kTcpSeeds = 5;
-constexpr uint64_t kUnixSeeds = 20;
+constexpr uint64_t kUnixSeeds = 10;
 
 struct EpollWorld : DriverWorld {
     explicit EpollWorld(SystemCalls& calls = native_system_calls) : system(calls) {}
