@@ -18,7 +18,8 @@ TimerQueue::~TimerQueue() { abandon_all(); }
 
 void TimerQueue::abandon_all() noexcept {
     while (!empty()) {
-        gather_due(TimePoint::max());
+        for (List& bucket : buckets_) overdue_.splice_back(bucket);
+        due_.splice_back(overdue_);
         while (Timer* timer = due_.pop_front()) timer->abandoned();
     }
 }
@@ -81,22 +82,20 @@ std::size_t TimerQueue::expire(TimePoint now, std::size_t limit) {
     return fired;
 }
 
-// Moves what has come into due_, in order. When `now` differs from last_ in bit b first, all lower buckets have come, the
+// Moves what has come into due_, in order; without memory to sort it, it waits there for the next call. When `now` differs from last_ in bit b first, all lower buckets have come, the
 // higher ones stay as they are, and bucket b is dealt out again.
 void TimerQueue::gather_due(TimePoint now) {
-    List come;
-    come.splice_back(due_);
-    come.splice_back(overdue_);
+    due_.splice_back(overdue_);
     if (now > last_) {
         const auto first = static_cast<std::size_t>(std::bit_width(bits(now) ^ bits(last_)) - 1);
         last_ = now;
-        for (std::size_t bucket = 0; bucket < first; ++bucket) come.splice_back(buckets_[bucket]);
+        for (std::size_t bucket = 0; bucket < first; ++bucket) due_.splice_back(buckets_[bucket]);
         filled_ &= ~((uint64_t{1} << first) - 1);
         List mixed;
         mixed.splice_back(buckets_[first]);
         while (Timer* timer = mixed.pop_front()) {
             if (timer->deadline_ <= now) {
-                come.push_back(*timer);
+                due_.push_back(*timer);
             } else {
                 insert(*timer);
             }
@@ -104,11 +103,14 @@ void TimerQueue::gather_due(TimePoint now) {
     }
     thread_local std::vector<Timer*> order;
     order.clear();
-    while (Timer* timer = come.pop_front()) order.push_back(timer);
+    for (Timer* timer = due_.front(); timer; timer = due_.after(*timer)) order.push_back(timer);
     std::sort(order.begin(), order.end(), [](const Timer* a, const Timer* b) {
         return a->deadline_ != b->deadline_ ? a->deadline_ < b->deadline_ : a->sequence_ < b->sequence_;
     });
-    for (Timer* timer : order) due_.push_back(*timer);
+    for (Timer* timer : order) {
+        timer->unlink();
+        due_.push_back(*timer);
+    }
 }
 
 }  // namespace bine

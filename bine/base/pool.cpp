@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <cstdint>
-#include <cstdlib>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define BINE_POOL_BYPASS 1
@@ -80,7 +79,7 @@ void drain_at_thread_end() noexcept {
             for (FreeBlock*& head : lists.head) {
                 while (FreeBlock* block = head) {
                     head = block->next;
-                    std::free(block);
+                    ::operator delete(block);
                 }
             }
         }
@@ -99,7 +98,7 @@ void push(std::size_t index, void* block) noexcept {
 void free_without_room(void* block, std::size_t index) noexcept {
     if (index >= kClasses || lists.open || lists.draining) {
         --lists.taken;
-        return std::free(block);
+        return ::operator delete(block);
     }
     lists.open = true;
     for (std::size_t i = 0; i < kClasses; ++i) lists.room[i] = static_cast<uint32_t>(kListBytes / class_bytes(i));
@@ -122,8 +121,7 @@ void* pool_allocate(std::size_t size) {
         }
         size = class_bytes(index);
     }
-    void* fresh = std::malloc(size);
-    if (!fresh) throw std::bad_alloc();
+    void* fresh = ::operator new(size);
     ++lists.taken;
     return fresh;
 }

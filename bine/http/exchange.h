@@ -11,17 +11,18 @@
 #include "bine/base/pool.h"
 #include "bine/base/time.h"
 #include "bine/http/handler.h"
+#include "bine/reactor/reactor.h"
 #include "bine/wire/http1/response_encoder.h"
 
 namespace bine::http {
 
 class ServerConnection;
 
-class Exchange final : public Pooled<Exchange> {
+class Exchange final : public Disposable, public Pooled<Exchange> {
 public:
     // Copies `head`, all of whose views lie in `bytes` (or in no buffer).
     Exchange(ServerConnection& connection, const http1::RequestHead& head, std::string_view bytes);
-    ~Exchange();
+    ~Exchange() override;
     Exchange(const Exchange&) = delete;
     Exchange& operator=(const Exchange&) = delete;
 

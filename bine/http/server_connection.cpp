@@ -34,15 +34,6 @@ private:
     bool& flag_;
 };
 
-// Keeps an exchange that is over until nothing of its handler is on the stack.
-class Retired final : public Disposable, public Pooled<Retired> {
-public:
-    explicit Retired(std::unique_ptr<Exchange> exchange) noexcept : exchange_(std::move(exchange)) {}
-
-private:
-    std::unique_ptr<Exchange> exchange_;
-};
-
 }  // namespace
 
 ServerConnection::ServerConnection(Server::State& server) : server_(&server), parser_(server.options.limits) {
@@ -336,7 +327,7 @@ void ServerConnection::finish_exchange(std::string_view leftover) {
 void ServerConnection::retire_exchange() noexcept {
     if (!exchange_) return;
     exchange_->cancel();
-    transport_->reactor().dispose(std::make_unique<Retired>(std::move(exchange_)));
+    transport_->reactor().dispose(std::move(exchange_));
 }
 
 void ServerConnection::note_answer(const Request& request, int status, uint64_t bytes, TimePoint started) {
