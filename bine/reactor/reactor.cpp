@@ -103,6 +103,7 @@ public:
     ~TurnScope() {
         if (reactor_.depth_ == 1) reactor_.destroy_disposed();
         --reactor_.depth_;
+        reactor_.now_is_old_ = true;
         current_reactor = outer_;
     }
     TurnScope(const TurnScope&) = delete;
@@ -171,13 +172,18 @@ Shutdown& Reactor::shutdown() {
 void Reactor::turn(TimePoint deadline) {
     assert(in_thread());
     const TurnScope scope(*this);
-    now_ = driver_->now();
+    look_at_clock();
     take_mail();
     run_calls(calls_[0]);
     expire_timers();
+    now_is_old_ = true;  // the wait may be long
     driver_->wait(has_ready_work() ? TimePoint::min() : std::min(deadline, timers_.next_deadline()));
-    now_ = driver_->now();
     serve_second_lane();
+}
+
+void Reactor::look_at_clock() const noexcept {
+    now_ = driver_->now();
+    now_is_old_ = depth_ == 0;
 }
 
 void Reactor::take_mail() {
@@ -194,8 +200,8 @@ void Reactor::run_calls(Calls& calls) {
 }
 
 void Reactor::expire_timers() {
-    if (timers_.next_deadline() > now_) return;
-    guard("a timer", [this] { timers_.expire(now_, kTimersPerTurn); });
+    if (timers_.next_deadline() > now()) return;
+    guard("a timer", [this] { timers_.expire(now(), kTimersPerTurn); });
 }
 
 void Reactor::serve_second_lane() {
@@ -228,7 +234,7 @@ void Reactor::call_from_thread(Function<void()> function) {
 bool Reactor::run_ready() {
     if (depth_ == 0) thread_ = this_thread();
     turn(TimePoint::min());
-    return has_ready_work() || timers_.next_deadline() <= now_;
+    return has_ready_work() || timers_.next_deadline() <= now();
 }
 
 void Reactor::prepare_sleep() { driver_->prepare_sleep(has_ready_work() ? TimePoint::min() : timers_.next_deadline()); }

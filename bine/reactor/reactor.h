@@ -72,7 +72,11 @@ public:
     // It is being destroyed.
     bool is_ending() const noexcept { return ending_; }
 
-    TimePoint now() const noexcept override { return now_; }
+    // In a turn: when the turn began or, for what its wait brings, when that came. Outside of a turn: the clock.
+    TimePoint now() const noexcept override {
+        if (now_is_old_) look_at_clock();
+        return now_;
+    }
     WallTime wall_now() noexcept { return driver_->wall_now(); }
     void call_soon(Call& call) noexcept override { call_soon(call, Lane::native); }
     void call_soon(Call& call, Lane lane) noexcept;
@@ -136,13 +140,15 @@ private:
     void serve_second_lane();
     void destroy_disposed() noexcept;
     bool has_ready_work() const noexcept;
+    void look_at_clock() const noexcept;
     void report_exception(std::string_view what) noexcept;
     void report_slow(std::string_view what, Duration took) noexcept;
 
     std::unique_ptr<Driver> driver_;
     DriverInfo info_;
     Options options_;
-    TimePoint now_;
+    mutable TimePoint now_;
+    mutable bool now_is_old_ = true;
     TimerQueue timers_;
     Calls calls_[2];  // by lane
     IntrusiveList<Disposable, Disposable> disposed_;

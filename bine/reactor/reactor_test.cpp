@@ -3,11 +3,13 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "bine/testing/captured_logs.h"
+#include "bine/testing/manual_driver.h"
 
 namespace bine {
 
@@ -118,6 +120,37 @@ TEST_CASE("timers fire in the order of their deadlines, the reactor wakes for th
     reactor.run();
     CHECK(text == "ab");
     CHECK(reactor.now() >= late.deadline());
+}
+
+TEST_CASE("what a long wait brings sees the time at which it came") {
+    struct Arrival final : ThreadTask {
+        explicit Arrival(testing::ManualDriver& d) : driver(d) {}
+        void work() noexcept override { driver.advance(1h); }
+        void done() override { then(); }
+        testing::ManualDriver& driver;
+        Function<void()> then;
+    };
+    auto owned = std::make_unique<testing::ManualDriver>();
+    testing::ManualDriver& driver = *owned;
+    Reactor reactor(std::move(owned));
+    const TimePoint start = reactor.now();
+    Alarm alarm([] {});
+    Arrival arrival(driver);
+    arrival.then = [&] {
+        CHECK(reactor.now() == start + 1h);
+        driver.advance(1ms);
+        CHECK(reactor.now() == start + 1h);
+        reactor.timers().arm(alarm, reactor.now() + 1min);
+    };
+    driver.run_in_thread(arrival);
+    reactor.turn(TimePoint::max());
+    CHECK(reactor.now() == start + 1h + 1ms);
+
+    reactor.turn(TimePoint::min());
+    CHECK(alarm.armed());
+    reactor.turn(start + 1h + 1min);
+    reactor.turn(TimePoint::min());
+    CHECK_FALSE(alarm.armed());
 }
 
 TEST_CASE("calls from threads arrive whole and in the order of each thread") {
