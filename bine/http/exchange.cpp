@@ -252,6 +252,7 @@ void Exchange::body_ended(const http1::HeaderList& trailers) {
 }
 
 void Exchange::body_failed(Error error, int status) {
+    connection_.note_breach(encoder_.begun() ? 0 : status, error.text());
     body_error_ = std::move(error);
     body_status_ = status;
     connection_.close_behind_answer();

@@ -255,25 +255,38 @@ void ServerConnection::body_received(const http1::RequestEvent& event) {
 // Nobody reads it any more; a little is let by, so that the connection can go on.
 void ServerConnection::discard(std::size_t bytes) {
     discarded_ += static_cast<uint32_t>(std::min<std::size_t>(bytes, options().discarded_body + 1));
-    if (discarded_ > options().discarded_body) close();
+    if (discarded_ > options().discarded_body) give_up("the rest of a body that nobody reads is too long");
 }
 
 void ServerConnection::parse_failed(Output& output) {
     if (exchange_) {
         exchange_->body_failed(parser_.error(), parser_.status());
     } else if (discarding_) {
-        close();
+        give_up(parser_.error().text());
     } else {
         refuse(parser_.status(), parser_.error().text(), output);
     }
 }
 
-void ServerConnection::refuse(int status, std::string_view why, Output& output) {
-    if (const int64_t held = server_->refused_log.allow(reactor().now()); held >= 0) {
-        log::info(
-            "http", "refused a request",
-            {{"peer", transport_->peer_address().to_string()}, {"status", status}, {"why", why}, {"not_logged", held}});
+void ServerConnection::note_breach(int status, std::string_view why) {
+    const int64_t held = server_->refused_log.allow(reactor().now());
+    if (held < 0) return;
+    const std::string peer = transport_->peer_address().to_string();
+    if (status == 0) {
+        log::info("http", "gave up a connection", {{"peer", peer}, {"why", why}, {"not_logged", held}});
+    } else {
+        log::info("http", "refused a request",
+                  {{"peer", peer}, {"status", status}, {"why", why}, {"not_logged", held}});
     }
+}
+
+void ServerConnection::give_up(std::string_view why) {
+    note_breach(0, why);
+    close();
+}
+
+void ServerConnection::refuse(int status, std::string_view why, Output& output) {
+    note_breach(status, why);
     http1::RequestHead nothing;
     nothing.keep_alive = false;
     Request request(nothing);
@@ -403,7 +416,11 @@ void ServerConnection::call() {
     }
 }
 
-void ServerConnection::connection_lost(const CloseReason&) {
+void ServerConnection::connection_lost(const CloseReason& reason) {
+    if (const Error* error = reason.error(); error && error->code() == Errc::end_of_stream) {
+        log::error("http", "an answer broke off",
+                   {{"peer", transport_->peer_address().to_string()}, {"error", error->text()}});
+    }
     closing_ = true;
     reactor().timers().cancel(*this);
     static_cast<Call&>(*this).unlink();
@@ -493,15 +510,17 @@ void ServerConnection::out_of_time(TimePoint now) {
         case Waiting::output: break;
     }
     if (output_is_stalled(now)) {
+        static constexpr std::string_view kWhy = "the other side does not take what it asked for";
+        note_breach(0, kWhy);
         closing_ = true;
-        return transport_->abort(Error(Errc::timed_out, "the other side does not take what it asked for"));
+        return transport_->abort(Error(Errc::timed_out, kWhy));
     }
     if (waiting_ == Waiting::request && transport_->queued() == 0) return close();
     wait_for(waiting_, now + options().write_time);
 }
 
 void ServerConnection::body_out_of_time() {
-    if (!exchange_) return close();
+    if (!exchange_) return give_up("the rest of a body that nobody reads comes too slowly");
     exchange_->body_failed(Error(Errc::timed_out, "the body of the request comes too slowly"), 408);
     if (!gone_) settle();
 }

@@ -70,6 +70,8 @@ public:
     void want_output();
     void exchange_done();
     void fail_exchange(const Error& error);
+    // Somebody broke the protocol or a limit and is answered `status`, or given up without a word (0).
+    void note_breach(int status, std::string_view why);
 
 private:
     enum class Waiting : uint8_t { request, head, body, output, nothing };
@@ -90,6 +92,7 @@ private:
     void discard(std::size_t bytes);
     void parse_failed(Output& output);
     void refuse(int status, std::string_view why, Output& output);
+    void give_up(std::string_view why);
     void finish_exchange(std::string_view leftover);
     void upgrade(std::string_view leftover);
     void retire_exchange() noexcept;

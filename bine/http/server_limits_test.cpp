@@ -93,6 +93,47 @@ TEST_CASE("refusals are logged once a second, with the number of those that were
     CHECK(log.lines[1].find("not_logged=4") != std::string::npos);
 }
 
+TEST_CASE("what is wrong with a body is said as well, and that a connection is given up") {
+    const auto said_of = [](std::string_view input, Duration wait, std::string_view wanted) {
+        CapturedLog log;
+        Client client(small_site());
+        client.transport.receive(input);
+        client.transport.settle();
+        client.after(wait);
+        return client.closed() && log.lines.size() == 1 && log.lines[0].find(wanted) != std::string::npos;
+    };
+    const std::string chunked = " HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string refused = "refused a request", gave_up = "gave up a connection";
+    CHECK(said_of("POST /echo" + chunked + "x\r\n", 0s, refused));
+    CHECK(said_of("POST /echo" + chunked + "1\r\nx", 6s, refused));
+    CHECK(said_of("POST /ignore" + chunked + "x\r\n", 0s, gave_up));
+    CHECK(said_of("POST /ignore" + chunked + "1\r\nx", 20s, gave_up));
+    CHECK(said_of("POST /ignore" + chunked + "10001\r\n" + std::string(0x10001, 'x'), 0s, gave_up));
+
+    CapturedLog log;
+    Client never(small_site());
+    never.transport.stall_output();
+    never.transport.receive(get("/big"));
+    never.transport.settle();
+    never.after(150s);
+    CHECK(never.transport.is_aborted());
+    REQUIRE(log.lines.size() == 1);
+    CHECK(log.lines[0].find(gave_up) != std::string::npos);
+}
+
+TEST_CASE("that an answer could not be sent to its end is said") {
+    CapturedLog log;
+    Client client(small_site());
+    client.transport.stall_output();
+    client.transport.receive(get("/big"));
+    client.transport.settle();
+    client.transport.fail(Error(Errc::end_of_stream, "send a file: it has become shorter"));
+    client.transport.settle();
+    CHECK(client.closed());
+    REQUIRE(log.lines.size() == 1);
+    CHECK(log.lines[0].find("an answer broke off") != std::string::npos);
+}
+
 TEST_CASE("what is too long is refused") {
     CapturedLog log;
     const auto said_to = [](const std::string& input) { return Client(small_site()).send(input); };
