@@ -197,7 +197,7 @@ Deferred<> Exchange::wait_for_body() {
     reader_.emplace();
     Deferred<> more = reader_->deferred();
     wants_body_ = true;
-    if (head_.expects_continue && !continued_ && !encoder_.begun()) {
+    if (head_.expects_continue && !continued_ && !encoder_.begun() && !connection_.body_is_too_long()) {
         Output output;
         http1::append_continue(output);
         connection_.send(std::move(output));

@@ -65,6 +65,7 @@ public:
     // The exchange waits for more of its body. May deliver it before this returns.
     void want_body();
     void limit_body(uint64_t bytes) noexcept { parser_.limit_body(bytes); }
+    bool body_is_too_long() const noexcept { return parser_.body_is_too_long(); }
     void close_behind_answer() noexcept { close_behind_ = true; }
     // The exchange waits until there is room for more output.
     void want_output();

@@ -299,6 +299,11 @@ TEST_CASE("100 Continue is sent when the body is wanted, and not otherwise") {
     CHECK(client.send("hi") == ok("hi"));
     CHECK(client.send("POST /ignore" + head) == ok("thanks\n", "Connection: close\r\n"));
     CHECK(client.closed());
+
+    CapturedLog log;
+    const std::string wait = " HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: ";
+    CHECK(is_refusal(Client(small_site()).send("POST /echo" + wait + "1048577\r\n\r\n"), 413));
+    CHECK(is_refusal(Client(small_site()).send("POST /small" + wait + "5\r\n\r\n"), 413));
 }
 
 TEST_CASE("a body that is cut short is a 400 for those who still listen") {

@@ -57,6 +57,10 @@ public:
 
     // For the request whose head came last, before the next call of next().
     void limit_body(uint64_t most) noexcept { body_left_to_limit_ = most; }
+    // Its Content-Length says that it will be refused.
+    bool body_is_too_long() const noexcept {
+        return phase_ == Phase::begin_body && !chunked_ && remaining_ > body_left_to_limit_;
+    }
     // Bytes of the body that are known to come: with Content-Length, else 0.
     uint64_t body_remaining() const noexcept { return phase_ == Phase::body ? remaining_ : 0; }
 
