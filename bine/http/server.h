@@ -25,7 +25,7 @@
 namespace bine::http {
 
 struct ServerOptions {
-    http1::Limits limits;                            // bytes and counts; 414, 431, 413
+    http1::Limits limits{};                          // bytes and counts; 414, 431, 413
     Duration head_time = std::chrono::seconds(10);   // from the first byte of a request to the end of its head; 408
     Duration idle_time = std::chrono::seconds(60);   // without a request, and for the first byte of the first one
     uint32_t body_rate = 1024;                       // bytes a second that a body must come with, 0: any; 408

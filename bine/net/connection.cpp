@@ -114,7 +114,7 @@ void Connection::connected() {
     std::optional<Error> error;
     try {
         protocol = pending->factory();
-        if (!protocol) error.emplace(Errc::closed, "the factory refused the connection");
+        if (!protocol) error = Error(Errc::closed, "the factory refused the connection");
     } catch (...) {
         error = Error::from_current_exception();
     }

@@ -16,7 +16,7 @@ struct ConnectionOptions {
 };
 
 struct ListenerOptions {
-    ConnectionOptions connection;
+    ConnectionOptions connection{};
     // 0: any number. At the cap of all, connections wait in the system's backlog until one ends; over the cap of its
     // peer, a connection is closed at once.
     std::size_t max_connections = 0;

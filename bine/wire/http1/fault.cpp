@@ -1,6 +1,7 @@
 #include "bine/wire/http1/fault.h"
 
 #include <array>
+#include <utility>
 #include <vector>
 
 namespace bine::http1 {
@@ -66,7 +67,10 @@ static_assert(in_order());
 std::vector<Error> make_errors() {
     std::vector<Error> errors;
     errors.reserve(kRows.size());
-    for (const Row& row : kRows) errors.emplace_back(row.code, row.text);
+    for (const Row& row : kRows) {
+        Error error(row.code, row.text);  // here, for its place
+        errors.push_back(std::move(error));
+    }
     return errors;
 }
 

@@ -499,6 +499,10 @@ TEST_CASE("a long line that comes byte by byte is scanned once") {
     CHECK(event.head.headers.value("x").size() == 200 * 1024);
 }
 
+TEST_CASE("an error is from a place of ours") {
+    CHECK(std::string_view(error_of(Fault::bad_host).place().file_name()).ends_with("wire/http1/fault.cpp"));
+}
+
 TEST_CASE("the state of an idle parser is small") { CHECK(sizeof(RequestParser) <= 80); }
 
 }  // namespace
