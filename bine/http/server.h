@@ -30,7 +30,7 @@ struct ServerOptions {
     Duration idle_time = std::chrono::seconds(60);   // without a request, and for the first byte of the first one
     uint32_t body_rate = 1024;                       // bytes a second that a body must come with, 0: any; 408
     Duration body_grace = std::chrono::seconds(5);   // before that counts
-    Duration write_time = std::chrono::seconds(30);  // without any byte leaving, while some are queued: aborted
+    Duration write_time = std::chrono::seconds(30);  // without a byte leaving, while some wait: aborted, by its double
     uint32_t waiting_input = 65536;                  // bytes that may wait unread behind a request in progress
     uint32_t discarded_body = 65536;                 // of a body that nobody read, to keep the connection
     uint32_t requests = 0;                           // on one connection, 0: any number

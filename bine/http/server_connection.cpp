@@ -487,17 +487,21 @@ void ServerConnection::update_waiting() {
 void ServerConnection::wait_for(Waiting waiting, TimePoint due) {
     waiting_ = waiting;
     due_ = due;
-    if (!armed() || due < deadline()) reactor().timers().arm(*this, due);
+    const TimePoint look = next_look(reactor().now());
+    if (!armed() || look < deadline()) reactor().timers().arm(*this, look);
+}
+
+// While the next request is waited for, the last answer may still be on its way.
+TimePoint ServerConnection::next_look(TimePoint now) const noexcept {
+    return waiting_ == Waiting::request ? std::min(due_, now + options().write_time) : due_;
 }
 
 void ServerConnection::expired() {
     const TimePoint now = reactor().now();
     if (waiting_ == Waiting::nothing) return;
-    if (now < due_) {
-        reactor().timers().arm(*this, due_);
-    } else {
-        out_of_time(now);
-    }
+    if (now >= due_) return out_of_time(now);
+    if (waiting_ == Waiting::request && output_is_stalled(now)) return abort_stalled();
+    reactor().timers().arm(*this, next_look(now));
 }
 
 void ServerConnection::out_of_time(TimePoint now) {
@@ -509,14 +513,16 @@ void ServerConnection::out_of_time(TimePoint now) {
         case Waiting::request:
         case Waiting::output: break;
     }
-    if (output_is_stalled(now)) {
-        static constexpr std::string_view kWhy = "the other side does not take what it asked for";
-        note_breach(0, kWhy);
-        closing_ = true;
-        return transport_->abort(Error(Errc::timed_out, kWhy));
-    }
+    if (output_is_stalled(now)) return abort_stalled();
     if (waiting_ == Waiting::request && transport_->queued() == 0) return close();
     wait_for(waiting_, now + options().write_time);
+}
+
+void ServerConnection::abort_stalled() {
+    static constexpr std::string_view kWhy = "the other side does not take what it asked for";
+    note_breach(0, kWhy);
+    closing_ = true;
+    transport_->abort(Error(Errc::timed_out, kWhy));
 }
 
 void ServerConnection::body_out_of_time() {

@@ -103,8 +103,10 @@ private:
     void update_reading();
     void update_waiting();
     void wait_for(Waiting waiting, TimePoint due);
+    TimePoint next_look(TimePoint now) const noexcept;
     bool output_is_stalled(TimePoint now);
     void out_of_time(TimePoint now);
+    void abort_stalled();
     void body_out_of_time();
     void expired() override;
     void call() override;
