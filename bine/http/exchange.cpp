@@ -131,8 +131,9 @@ Deferred<> Exchange::start_producer() {
 
 Deferred<> Exchange::produce() {
     auto produced = co_await start_producer().as_result();
-    if (!produced && encoder_.begun()) throw produced.error();
-    if (produced) {
+    const bool cut_short = !produced && encoder_.without_body() && produced.error().is(Errc::cancelled);
+    if (!produced && encoder_.begun() && !cut_short) throw produced.error();
+    if (produced || cut_short) {
         send_end();
     } else {
         answer_failure(produced.error());
@@ -159,9 +160,13 @@ void Exchange::send_end() {
     if (!ended) throw ended.error();
 }
 
+// A producer that nobody listens to any more must not go on, as it may never end by itself: where the answer has no body
+// it ends here, and where the connection is ending, with that.
 Deferred<> Exchange::write(Output&& bytes) {
     if (Result<> sent = send_piece(std::move(bytes)); !sent) return failed(sent.error());
-    if (!connection_.transport().writing_is_paused()) return ready();
+    if (encoder_.without_body()) return Promise<>().deferred();  // which is cancelled, and the producer with it
+    const Transport& transport = connection_.transport();
+    if (!transport.writing_is_paused() && !transport.is_closing()) return ready();
     output_waiter_.emplace();
     Deferred<> room = output_waiter_->deferred();
     connection_.want_output();

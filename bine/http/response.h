@@ -125,7 +125,7 @@ public:
     bool head_sent() const noexcept;
 
     // Ends when there is room for more: at once, unless the client lags. Dropping it stops the waiting, not the bytes.
-    // Nothing is sent of a body that HEAD, 204 or 304 does not have.
+    // In an answer without a body (to HEAD; 204; 304) the first write sends the head and ends the producer, cancelled.
     Deferred<> write(std::string_view bytes);
     Deferred<> write(Output&& bytes);
     // A field behind the body. Only a chunked body carries it; otherwise it is dropped.

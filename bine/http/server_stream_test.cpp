@@ -231,5 +231,31 @@ TEST_CASE("large bodies of every kind arrive whole") {
           "HTTP/1.1 200 OK\r\nContent-Type: x/y\r\nContent-Length: 300000\r\n\r\n" + large);
 }
 
+Deferred<> endless(ResponseWriter& out) {
+    for (;;) co_await out.write("x");
+}
+
+TEST_CASE("a producer without an end ends where the answer has no body") {
+    Client client([](Request&) { return Response::stream(endless); });
+    const std::string head = "HTTP/1.1 200 OK\r\n\r\n";
+    const std::string ask = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+    CHECK(client.send(ask + ask) == head + head);
+    CHECK_FALSE(client.closed());
+}
+
+TEST_CASE("a producer without an end does not go on while its connection ends") {
+    testing::StringTransport* transport = nullptr;
+    Client client([&transport](Request&) {
+        return Response::stream([&transport](ResponseWriter& out) -> Deferred<> {
+            co_await out.write("a");
+            transport->abort();
+            for (;;) co_await out.write("b");
+        });
+    });
+    transport = &client.transport;
+    client.send(get("/"));
+    CHECK(client.closed());
+}
+
 }  // namespace
 }  // namespace bine::http
