@@ -491,9 +491,10 @@ void ServerConnection::wait_for(Waiting waiting, TimePoint due) {
     if (!armed() || look < deadline()) reactor().timers().arm(*this, look);
 }
 
-// While the next request is waited for, the last answer may still be on its way.
+// While the next request is waited for, the last answer may still be on its way. Looks are half the write time apart, so
+// that the idle time does not cut off the one that matters.
 TimePoint ServerConnection::next_look(TimePoint now) const noexcept {
-    return waiting_ == Waiting::request ? std::min(due_, now + options().write_time) : due_;
+    return waiting_ == Waiting::request ? std::min(due_, now + options().write_time / 2) : due_;
 }
 
 void ServerConnection::expired() {
