@@ -13,8 +13,9 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag> {
     bool discards() const noexcept {
         return (phase == Phase::closing || phase == Phase::lingering) && !ended_there && socket;
     }
-    bool may_send() const noexcept {
-        return (phase == Phase::open || phase == Phase::connecting) && !shut && write_error == 0;
+    // Also when the connection has failed and nobody knows it yet: who writes without end must feel a queue.
+    bool may_queue() const noexcept {
+        return (phase == Phase::open || phase == Phase::connecting || (phase == Phase::ended && closed_due)) && !shut;
     }
 
     Descriptor input;

@@ -242,9 +242,9 @@ void EpollDriver::hung_up(Slot& slot, uint32_t events) noexcept {
 
 void EpollDriver::send(SocketId id, std::string_view bytes, Lifetime lifetime) {
     Slot* slot = find_stream(id);
-    if (!slot || !slot->may_send() || bytes.empty()) return;
+    if (!slot || !slot->may_queue() || bytes.empty()) return;
     if (bytes.size() >= kWorthSendingAtOnce && slot->queue.empty() && slot->departing.empty() &&
-        slot->phase == Phase::open) {
+        slot->phase == Phase::open && slot->write_error == 0) {
         const long count = send_at_once(*slot, bytes);
         if (count < 0) return;
         bytes.remove_prefix(static_cast<std::size_t>(count));
@@ -270,7 +270,7 @@ long EpollDriver::send_at_once(Slot& slot, std::string_view bytes) noexcept {
 
 void EpollDriver::send(SocketId id, Output&& output) {
     Slot* slot = find_stream(id);
-    if (!slot || !slot->may_send()) {
+    if (!slot || !slot->may_queue()) {
         output.clear();
         return;
     }
@@ -294,6 +294,7 @@ void EpollDriver::flush_all() noexcept {
 }
 
 void EpollDriver::flush(Slot& slot) noexcept {
+    if (slot.write_error != 0 || slot.phase == Phase::ended) return;
     slot.blocked = false;
     uint64_t sent = 0;
     while (!slot.queue.empty()) {
@@ -415,9 +416,9 @@ void EpollDriver::queue_emptied(Slot& slot) noexcept {
     }
 }
 
-// What can still be read is read first: the other side's last words often say why it reset us.
+// What can still be read is read first: the other side's last words often say why it reset us. Until then the queue
+// stays, and grows, so that whoever writes without end is stopped by backpressure.
 void EpollDriver::write_failed(Slot& slot, int error) noexcept {
-    slot.queue.clear();
     slot.blocked = false;
     slot.write_error = error;
     const bool gone = error == EPIPE || error == ECONNRESET;
@@ -440,7 +441,7 @@ Error EpollDriver::write_error(const Slot& slot, int error) {
 
 void EpollDriver::shutdown(SocketId id) noexcept {
     Slot* slot = find_stream(id);
-    if (!slot || !slot->may_send()) return;
+    if (!slot || !slot->may_queue()) return;
     slot->shut = true;
     queue_for_flush(*slot);
 }

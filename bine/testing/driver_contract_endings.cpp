@@ -239,19 +239,24 @@ void a_reset_fails_a_queue(DriverWorld& world) {
     scene.wait_until([&] { return server.is_closed && scene.driver->open_sockets() == 0; }, "nothing is left");
 }
 
-// What is lost with a failed send may be what the reader waits for before it reads on.
-void a_reset_that_a_send_finds_is_told_while_paused(DriverWorld& world) {
-    Scene scene(world);
-    auto [client, server] = scene.pair();
-    const SocketId there = client.id;
-    server.on_data = [&](std::string_view) {
-        scene.driver->abort(there);
-        scene.driver->send(server.id, pattern(1 << 20), Lifetime::copy);
-        scene.driver->pause(server.id);
-    };
-    scene.driver->send(client.id, pattern(200'000), Lifetime::copy);
-    scene.wait_until([&] { return server.is_closed; }, "closed() comes while paused");
-    expect(server.error.has_value(), "with the error");
+// Who waits for room in the queue must not wait for ever, and who writes without end must have to wait.
+void a_reset_that_a_send_finds(DriverWorld& world) {
+    for (const bool paused_before : {false, true}) {
+        Scene scene(world);
+        auto [client, server] = scene.pair();
+        const SocketId there = client.id;
+        server.on_data = [&](std::string_view) {
+            scene.driver->abort(there);
+            if (paused_before) scene.driver->pause(server.id);
+            for (int i = 0; i < 3; ++i) scene.driver->send(server.id, pattern(1 << 20), Lifetime::copy);
+            if (scene.driver->queued(server.id) == 0) scene.breach("what cannot be sent is queued");
+            scene.driver->pause(server.id);
+        };
+        scene.driver->send(client.id, pattern(200'000), Lifetime::copy);
+        scene.wait_until([&] { return server.is_closed; }, "closed() comes while paused");
+        expect(server.error.has_value(), "with the error");
+        scene.check();
+    }
 }
 
 void a_refused_connect_is_closed_with_the_error(DriverWorld& world) {
@@ -414,7 +419,7 @@ constexpr DriverCase kCases[] = {
     {"abort after close ends the flushing", abort_after_close_ends_the_flushing},
     {"a reset behind unread bytes is told", a_reset_behind_unread_bytes_is_told},
     {"a reset fails a queue", a_reset_fails_a_queue},
-    {"a reset that a send finds is told while paused", a_reset_that_a_send_finds_is_told_while_paused},
+    {"a reset that a send finds is told, also while paused, and stops who writes", a_reset_that_a_send_finds},
     {"a refused connect is closed with the error", a_refused_connect_is_closed_with_the_error},
     {"close and abort while connecting", close_while_connecting},
     {"names of the dead find nobody", names_of_the_dead_find_nobody},
