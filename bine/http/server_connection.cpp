@@ -417,9 +417,10 @@ void ServerConnection::call() {
 }
 
 void ServerConnection::connection_lost(const CloseReason& reason) {
-    if (const Error* error = reason.error(); error && error->code() == Errc::end_of_stream) {
+    const bool failed = reason.kind() == CloseReason::Kind::failed;
+    if (failed && reason.error()->is(Errc::end_of_stream)) {  // of a file
         log::error("http", "an answer broke off",
-                   {{"peer", transport_->peer_address().to_string()}, {"error", error->text()}});
+                   {{"peer", transport_->peer_address().to_string()}, {"error", reason.error()->text()}});
     }
     closing_ = true;
     reactor().timers().cancel(*this);
