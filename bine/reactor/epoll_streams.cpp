@@ -231,8 +231,6 @@ void EpollDriver::hung_up(Slot& slot, uint32_t events) noexcept {
     const int error = (events & EPOLLERR) && slot.socket ? socket::take_error(slot.input.get(), system_) : 0;
     if (error != 0) {
         end(slot, Error::from_errno(error, "receive from " + slot.peer.to_string()));
-    } else if (slot.write_error != 0) {
-        end(slot, write_error(slot, slot.write_error));
     } else if (slot.output && (events & EPOLLERR)) {
         write_failed(slot, EPIPE);
     } else {
