@@ -180,4 +180,10 @@ int explore(int argc, char** argv, std::vector<Scenario> scenarios) {
     }
 }
 
+int explore(int argc, char** argv, std::initializer_list<std::pair<const char*, void (*)(World&)>> scenarios) {
+    std::vector<Scenario> all;
+    for (const auto& [name, play] : scenarios) all.push_back({name, play});
+    return explore(argc, argv, std::move(all));
+}
+
 }  // namespace bine::sim

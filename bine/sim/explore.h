@@ -9,7 +9,9 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bine/sim/scenario.h"
@@ -32,5 +34,7 @@ struct ExploreOptions {
 
 // What `--help` prints, with the options of the command line. Exit codes: 0 all is well, 1 a promise is broken, 64 usage.
 int explore(int argc, char** argv, std::vector<Scenario> scenarios);
+// The same with plain functions, listed between braces.
+int explore(int argc, char** argv, std::initializer_list<std::pair<const char*, void (*)(World&)>> scenarios);
 
 }  // namespace bine::sim

@@ -131,6 +131,7 @@ private:
     const std::size_t number_;
     const bool alone_;
     bool silent_ = false;
+    bool ending_ = false;
     const std::string reason_;
     mutable Slab<Slot> slots_;
     std::vector<SocketId> ready_[2];  // by lane

@@ -46,6 +46,29 @@ TEST_CASE("the simulated driver keeps the driver contract where only a few bytes
     run_contract(1, {.longest_latency = 100us, .buffer = 1000});
 }
 
+TEST_CASE("work that is asked for while the driver ends is abandoned too") {
+    struct Task final : ThreadTask {
+        void work() noexcept override {}
+        void done() override {}
+        void abandoned() noexcept override {
+            ++abandons;
+            if (next) driver->run_in_thread(*std::exchange(next, nullptr));
+        }
+        Driver* driver = nullptr;
+        ThreadTask* next = nullptr;
+        int abandons = 0;
+    };
+    World world(1, {});
+    const auto driver = world.make_driver();
+    Task first, second;
+    first.driver = driver.get();
+    first.next = &second;
+    driver->run_in_thread(first);
+    driver->abort_all();
+    CHECK(first.abandons == 1);
+    CHECK(second.abandons == 1);
+}
+
 TEST_CASE("the same seed gives the same run, another one another") {
     const uint64_t first = run_contract(7, {});
     CHECK(run_contract(7, {}) == first);

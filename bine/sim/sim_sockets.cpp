@@ -251,6 +251,7 @@ void SimDriver::abort_all() noexcept {
             abort(id);
         }
     });
+    ending_ = true;
     for (const auto& [number, task] : std::exchange(working_, {})) task->abandoned();
     for (ThreadTask* task : std::exchange(done_, {})) task->abandoned();
 }
@@ -318,7 +319,9 @@ void SimDriver::deliver_datagrams(SocketId id) {
 
 // Threads.
 
+// Who is told that its task is abandoned may let somebody in who has another one.
 void SimDriver::run_in_thread(ThreadTask& task) {
+    if (ending_) return task.abandoned();
     working_.emplace_back(++tasks_begun_, &task);
     world_.at(world_.now() + world_.latency(), [&world = world_, number = number_, begun = tasks_begun_] {
         SimDriver* driver = world.drivers_[number];
