@@ -27,3 +27,23 @@ foreach(source IN LISTS programs)
     endif()
     set_tests_properties(example/${name} PROPERTIES LABELS example TIMEOUT 60)
 endforeach()
+
+# examples/kv: a library of a user's own, the program that serves it, and the one that plays it in simulated worlds.
+set(kv ${PROJECT_SOURCE_DIR}/examples/kv)
+add_library(example_kv STATIC ${kv}/store.cpp ${kv}/server.cpp ${kv}/client.cpp)
+bine_compile_options(example_kv)
+target_link_libraries(example_kv PUBLIC bine::net)
+foreach(name kv_server kv_sim)
+    add_executable(example_${name} ${kv}/${name}.cpp)
+    set_target_properties(example_${name} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+    bine_compile_options(example_${name})
+    target_link_libraries(example_${name} PRIVATE example_kv)
+endforeach()
+target_link_libraries(example_kv_sim PRIVATE bine::sim bine::testing)
+set_target_properties(example_kv_sim PROPERTIES ENABLE_EXPORTS ON)  # so that a forbidden call can name its caller
+if(BINE_TESTS)
+    add_test(NAME example/kv_server COMMAND python3 ${kv}/kv_server_test.py $<TARGET_FILE:example_kv_server>)
+    add_test(NAME example/kv_sim COMMAND example_kv_sim --seeds 300)
+    set_tests_properties(example/kv_server example/kv_sim PROPERTIES LABELS example TIMEOUT 240)
+endif()
