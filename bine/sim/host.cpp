@@ -37,23 +37,28 @@ void Host::run(Program program) {
 
 // Not from inside the program: its Deferred goes when the turn is over.
 void Host::program_ended(const Error* error) {
-    if (error) world_.break_promise("the program of " + name_ + " ended in an error: " + error->text());
+    // A program that breaks a promise ends by that; once is enough.
+    if (error && !world_.violation())
+        world_.break_promise("the program of " + name_ + " ended in an error: " + error->text());
     world_.at(world_.now(), [this] { running_.reset(); });
 }
 
 void Host::stop() noexcept { running_.reset(); }
 
 void Host::crash() {
-    if (world_.turning_) {
-        world_.at(world_.now(), [this] { go_down(); });
-    } else {
+    const auto crash_now = [this] {
+        if (up()) world_.note(name_ + " crashes");
         go_down();
+    };
+    if (world_.turning_) {
+        world_.at(world_.now(), crash_now);
+    } else {
+        crash_now();
     }
 }
 
 void Host::go_down() {
     if (!up()) return;
-    world_.note(name_ + " crashes");
     started_ = true;
     driver_->fall_silent();
     stop();

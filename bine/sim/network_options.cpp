@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "bine/sim/chance.h"
 
@@ -49,6 +50,25 @@ NetworkOptions NetworkOptions::healed() const noexcept {
     options.reset = options.refusal = options.accept_failure = options.lookup_failure = 0;
     options.datagram_loss = options.datagram_copy = 0;
     return options;
+}
+
+std::string NetworkOptions::to_string() const {
+    const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(longest_latency).count();
+    std::string words = "latency up to ";
+    words += microseconds < 1000 ? std::to_string(microseconds) + " us" : std::to_string(microseconds / 1000) + " ms";
+    if (bandwidth != 0) words += ", " + std::to_string(bandwidth) + " bytes a second";
+    words += ", room for " + std::to_string(buffer) + " bytes";
+    if (fragment) words += ", in pieces";
+    const std::pair<const char*, uint32_t> faults[] = {{"resets", reset},
+                                                       {"refusals", refusal},
+                                                       {"failed accepts", accept_failure},
+                                                       {"failed look-ups", lookup_failure},
+                                                       {"lost datagrams", datagram_loss},
+                                                       {"doubled datagrams", datagram_copy}};
+    for (const auto& [what, one_in] : faults) {
+        if (one_in != 0) words += std::string(", ") + what + ": 1 in " + std::to_string(one_in);
+    }
+    return words;
 }
 
 }  // namespace bine::sim

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "bine/base/time.h"
 
@@ -32,6 +33,8 @@ struct NetworkOptions {
     static NetworkOptions drawn(Chance& chance);
     // The same network without faults.
     NetworkOptions healed() const noexcept;
+    // In words: "latency up to 2 ms, in pieces, resets: 1 in 80".
+    std::string to_string() const;
 };
 
 }  // namespace bine::sim

@@ -37,7 +37,10 @@ std::optional<std::string> failure_of(Scenario& scenario, World& world) {
 Outcome play_once(Scenario& scenario, Chance chance, std::FILE* story) {
     Outcome outcome;
     World world(std::move(chance));
-    if (story) world.tell(story);
+    if (story) {
+        world.tell(story);
+        world.note("the network: " + world.network().to_string());
+    }
     const TimePoint begun = world.now();
     outcome.failure = failure_of(scenario, world);
     outcome.hash = world.trace_hash();
