@@ -1,0 +1,284 @@
+"""Does what a Markdown page says, in a fresh clone; for tests/readme/run and tests/docs/run.
+
+- Every ```cpp and ```diff block must be, line for line, a part of a file: of the one that its mark `from` names, of any
+  under examples/ where a page need not name it. An indented part may stand on the page without its indentation.
+- Every ```sh block is run by bash -e in the clone, in the order of the page, one shell each.
+- A ```text block with the mark `output` is what the sh block before it prints on standard output, line for line. A line
+  "..." stands for any lines.
+- Every relative link leads to a file.
+
+`<!-- MARK: ... -->` on the line above a block says more about it; MARK is the page's own word (readme, docs). Several can
+stand on one line, separated by `;`:
+
+    from PATH           (cpp, diff) the file that it is a part of
+    skip REASON         not run (it installs for the whole system, needs a browser, ...)
+    background          (sh) runs on while later blocks do; ended (SIGTERM) after the last one
+    prints TEXT         (sh) its output must contain TEXT
+    fails               (sh) must end with another status than 0
+    seconds N           (sh) may take N seconds instead of the usual ones
+    wait TEXT           (background) the next block starts when its output contains TEXT
+    output              (text) what the sh block before prints
+    any TEXT            (output) numbers in lines that contain TEXT may be others
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+
+SECONDS = 120
+WORDS = {"from", "skip", "background", "prints", "fails", "seconds", "wait", "output", "any"}
+EXCERPTS = ("cpp", "diff")
+
+
+class Wrong(Exception):
+    """The page says what is not so; the text names the line."""
+
+
+@dataclasses.dataclass
+class Block:
+    language: str
+    line: int
+    text: str
+    marks: dict[str, str]
+
+
+def blocks_of(page, mark):
+    """The fenced blocks of a Markdown page that name a language."""
+    marks, block = {}, None
+    for number, line in enumerate(page.splitlines(), 1):
+        fence = re.match(r"```(\w*)\s*$", line)
+        if block is not None:
+            if fence:
+                yield block
+                block, marks = None, {}
+            else:
+                block.text += line + "\n"
+        elif fence:
+            block = Block(fence.group(1), number + 1, "", marks)
+        elif comment := re.match(rf"<!-- {mark}: (.*?) *-->$", line):
+            marks = read_marks(comment.group(1), number)
+        elif line.strip():
+            marks = {}
+    if block is not None:
+        raise Wrong(f"line {block.line}: the block has no end")
+
+
+def read_marks(text, number):
+    pairs = [part.strip().partition(" ") for part in text.split(";")]
+    unknown = [word for word, _, _ in pairs if word not in WORDS]
+    if unknown:
+        raise Wrong(f"line {number}: nobody knows what `{unknown[0]}` means")
+    return {word: rest for word, _, rest in pairs}
+
+
+def is_part(block, text):
+    """Whether the block is a run of whole lines of the text, whatever its indentation."""
+    return any(("\n" + textwrap.indent(block.text, " " * indent)) in ("\n" + text) for indent in range(0, 24, 4))
+
+
+def check_excerpt(block, clone, named):
+    if "from" in block.marks:
+        path = clone / block.marks["from"]
+        if not path.is_file():
+            raise Wrong(f"line {block.line}: there is no file {block.marks['from']}")
+        if not is_part(block, path.read_text(encoding="utf-8")):
+            raise Wrong(f"line {block.line}: this is no part of {block.marks['from']}")
+    elif named:
+        raise Wrong(f"line {block.line}: the mark `from` is missing: which file is this a part of?")
+    elif not any(is_part(block, path.read_text(encoding="utf-8")) for path in (clone / "examples").rglob("*.cpp")):
+        raise Wrong(f"line {block.line}: this {block.language} is no part of any file under examples/")
+
+
+def check_links(page, folder):
+    prose = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", prose):
+        if not re.match(r"[a-z]+:", target) and not (folder / target).exists():
+            raise Wrong(f"a link leads to {target}, which is not there")
+
+
+def content(path):
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+def same_line(wanted, got, loose):
+    if loose and loose in wanted:
+        number = r"\d+(\.\d+)?"
+        return re.sub(number, "0", wanted).split() == re.sub(number, "0", got).split()
+    return wanted.rstrip() == got.rstrip()
+
+
+def matches(wanted, got, loose):
+    """Both are lists of lines."""
+    if not wanted or not got:
+        return all(line == "..." for line in wanted) and not got
+    if wanted[0] == "...":
+        return any(matches(wanted[1:], got[skipped:], loose) for skipped in range(len(got) + 1))
+    return same_line(wanted[0], got[0], loose) and matches(wanted[1:], got[1:], loose)
+
+
+def end(process):
+    """Ends a shell and what it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+class Shell:
+    """The sh blocks of one page, run in one clone."""
+
+    def __init__(self, clone):
+        self.clone = clone
+        self.running = []
+        self.files = 0
+        self.printed = None  # standard output of the last block that ended
+
+    def new_file(self):
+        self.files += 1
+        return self.clone.parent / f"output-{self.files}"
+
+    def run(self, block):
+        printed, errors = self.new_file(), self.new_file()
+        with open(printed, "wb") as out, open(errors, "wb") as err:
+            process = subprocess.Popen(["bash", "-e"], cwd=self.clone, stdin=subprocess.PIPE, stdout=out, stderr=err,
+                                       start_new_session=True)
+        process.stdin.write(block.text.encode())
+        process.stdin.close()
+        seconds = float(block.marks.get("seconds", SECONDS))
+
+        def said():
+            return content(printed) + content(errors)
+
+        if "background" in block.marks:
+            self.running.append((block, process))
+            self.wait_for(block, process, said, seconds)
+        else:
+            self.wait_end(block, process, said, seconds)
+            self.printed = content(printed)
+
+    def wait_for(self, block, process, said, seconds):
+        deadline = time.monotonic() + seconds
+        while block.marks.get("wait", "") not in said():
+            if process.poll() is not None:
+                raise Wrong(f"line {block.line}: ended at once\n{said()}")
+            if time.monotonic() > deadline:
+                raise Wrong(f"line {block.line}: never said {block.marks['wait']!r}\n{said()}")
+            time.sleep(0.05)
+
+    def wait_end(self, block, process, said, seconds):
+        try:
+            status = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            end(process)
+            raise Wrong(f"line {block.line}: not done after {seconds:.0f} s\n{said()[-3000:]}") from None
+        if (status != 0) != ("fails" in block.marks):
+            raise Wrong(f"line {block.line}: ended with status {status}\n{said()[-3000:]}")
+        if block.marks.get("prints", "") not in said():
+            raise Wrong(f"line {block.line}: did not print {block.marks['prints']!r}\n{said()[-3000:]}")
+
+    def check_output(self, block):
+        if self.printed is None:
+            raise Wrong(f"line {block.line}: no sh block before it prints anything")
+        if not matches(block.text.splitlines(), self.printed.splitlines(), block.marks.get("any")):
+            raise Wrong(f"line {block.line}: this is what the block before it printed:\n{self.printed}")
+
+    def check_background(self):
+        for block, process in self.running:
+            if process.poll() is not None:
+                raise Wrong(f"line {block.line}: ended with status {process.returncode} before the page did")
+
+    def end_all(self):
+        for _, process in self.running:
+            end(process)
+
+
+def clone_into(folder, source):
+    """The last commit, as a user gets it."""
+    clone = folder / "bine"
+    subprocess.run(["git", "clone", "--quiet", str(source), str(clone)], check=True)
+    return clone
+
+
+class Page:
+    """One page of a clone. `named`: its excerpts say what they are from."""
+
+    def __init__(self, name, clone, mark, named):
+        if not (clone / name).is_file():
+            raise Wrong(f"{name} is not in the last commit")
+        self.name = name
+        self.clone = clone
+        self.text = content(clone / name)
+        self.blocks = list(blocks_of(self.text, mark))
+        self.named = named
+        self.counts = {"excerpts": 0, "sh": 0, "outputs": 0, "skipped": 0}
+
+    def check(self, shell):
+        check_links(self.text, (self.clone / self.name).parent)
+        # What can be told at once goes before what takes its time.
+        for block in self.blocks:
+            if block.language in EXCERPTS and "skip" not in block.marks:
+                check_excerpt(block, self.clone, self.named)
+                self.counts["excerpts"] += 1
+        for block in self.blocks:
+            if "skip" in block.marks:
+                self.counts["skipped"] += 1
+            elif block.language == "sh":
+                print(f"{self.name}:{block.line}: {block.text.strip().splitlines()[0]}", flush=True)
+                shell.run(block)
+                self.counts["sh"] += 1
+            elif "output" in block.marks:
+                shell.check_output(block)
+                self.counts["outputs"] += 1
+        shell.check_background()
+        print(f"{self.name}: {self.counts['sh']} shell blocks run, {self.counts['outputs']} outputs compared, "
+              f"{self.counts['excerpts']} excerpts found, {self.counts['skipped']} skipped")
+        return self.named or self.counts["sh"] > 0
+
+
+def check_page(name, source, mark, named=False):
+    """What is wrong with a page is printed. The exit status."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="bine-page-"))
+    shell = None
+    try:
+        clone = clone_into(folder, source)
+        shell = Shell(clone)
+        return 0 if Page(name, clone, mark, named).check(shell) else 1
+    except Wrong as wrong:
+        print(f"{name}: {wrong}")
+        return 1
+    finally:
+        if shell:
+            shell.end_all()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_that_it_finds(good, spoilings, files, mark, named=False):
+    """For a self-test: `good` passes, and spoiled in each way it does not. `files` are beside it."""
+    with tempfile.TemporaryDirectory() as name:
+        source = pathlib.Path(name)
+        pages = {"good.md": good}
+        for number, (text, instead) in enumerate(spoilings):
+            if text not in good:
+                sys.exit(f"the good page holds no {text!r} that could be spoiled")
+            pages[f"bad{number}.md"] = good.replace(text, instead)
+        for path, text in {**files, **pages}.items():
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            (source / path).write_text(text, encoding="utf-8")
+        git = ["git", "-C", name, "-c", "user.name=test", "-c", "user.email=test@localhost"]
+        for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "pages"]):
+            subprocess.run([*git, *command], check=True)
+        wrong = [page for page in pages if (check_page(page, source, mark, named) == 0) != (page == "good.md")]
+    print(f"wrongly judged: {wrong}" if wrong else f"{len(spoilings)} spoiled pages found")
+    return 1 if wrong else 0
