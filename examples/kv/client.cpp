@@ -1,5 +1,6 @@
 #include "bine/async/sleep.h"
 #include "bine/async/within.h"
+#include "bine/base/log.h"
 #include "bine/base/text.h"
 #include "bine/reactor/reactor.h"
 #include "kv.h"
@@ -40,6 +41,7 @@ Deferred<std::string> Client::ask(std::string request) {
         if (answer && !answer->starts_with("error ")) co_return *answer;
         if (answer) co_return fail(Errc::remote_protocol, *answer + ", to " + request);
         if (left <= 1) co_return fail(answer.error());
+        log::info("kv", "asks again", {{"client", name_}, {"number", number_}, {"error", answer.error().text()}});
         ++retries_;
         stream_.reset();
         co_await sleep(reactor_, options_.pause);
