@@ -2,6 +2,7 @@
 //
 // Try it:  ./kv_server tcp:7000:interface=127.0.0.1 kv.journal &  nc localhost 7000    then type: me 1 incr visits
 #include <cstdio>
+#include <string>
 
 #include "bine/net/react.h"
 #include "kv.h"

@@ -2,6 +2,7 @@
 // time: the journal is written in a thread, which takes a while, and meanwhile the same request may come again.
 #include <fstream>
 #include <memory>
+#include <string>
 
 #include "bine/async/lock.h"
 #include "bine/reactor/thread.h"

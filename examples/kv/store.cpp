@@ -1,5 +1,6 @@
 #include "store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "bine/base/text.h"
