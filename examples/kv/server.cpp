@@ -17,7 +17,7 @@ namespace {
 
 void append_line(const std::string& path, const std::string& line) {
     std::ofstream file(path, std::ios::app);
-    file << line << std::endl;
+    file << line << '\n' << std::flush;
     if (!file) throw Error(Errc::closed, "write the journal " + path);
 }
 
