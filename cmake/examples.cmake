@@ -41,7 +41,7 @@ foreach(name kv_server kv_sim)
     target_link_libraries(example_${name} PRIVATE example_kv)
 endforeach()
 target_link_libraries(example_kv_sim PRIVATE bine::sim bine::testing)
-set_target_properties(example_kv_sim PROPERTIES ENABLE_EXPORTS ON)  # so that a forbidden call can name its caller
+set_target_properties(example_kv_sim PROPERTIES ENABLE_EXPORTS ON)
 if(BINE_TESTS)
     add_test(NAME example/kv_server COMMAND python3 ${kv}/kv_server_test.py $<TARGET_FILE:example_kv_server>)
     add_test(NAME example/kv_sim COMMAND example_kv_sim --seeds 300)

@@ -1,7 +1,8 @@
 """Does what a Markdown page says, in a fresh clone; for tests/readme/run and tests/docs/run.
 
-- Every ```cpp and ```diff block must be, line for line, a part of a file: of the one that its mark `from` names, of any
-  under examples/ where a page need not name it. An indented part may stand on the page without its indentation.
+- Every ```cpp and ```diff block, and any other one with the mark `from`, must be, line for line, a part of a file: of the
+  one that the mark names, of any under examples/ where a page need not name it. An indented part may stand on the page
+  without its indentation.
 - Every ```sh block is run by bash -e in the clone, in the order of the page, one shell each.
 - A ```text block with the mark `output` is what the sh block before it prints on standard output, line for line. A line
   "..." stands for any lines.
@@ -10,7 +11,7 @@
 `<!-- MARK: ... -->` on the line above a block says more about it; MARK is the page's own word (readme, docs). Several can
 stand on one line, separated by `;`:
 
-    from PATH           (cpp, diff) the file that it is a part of
+    from PATH           the file that it is a part of
     skip REASON         not run (it installs for the whole system, needs a browser, ...)
     background          (sh) runs on while later blocks do; ended (SIGTERM) after the last one
     prints TEXT         (sh) its output must contain TEXT
@@ -228,7 +229,7 @@ class Page:
         check_links(self.text, (self.clone / self.name).parent)
         # What can be told at once goes before what takes its time.
         for block in self.blocks:
-            if block.language in EXCERPTS and "skip" not in block.marks:
+            if (block.language in EXCERPTS or "from" in block.marks) and "skip" not in block.marks:
                 check_excerpt(block, self.clone, self.named)
                 self.counts["excerpts"] += 1
         for block in self.blocks:
