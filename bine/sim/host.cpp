@@ -29,6 +29,7 @@ void Host::run(Program program) {
     started_ = true;
     program_ = std::move(program);
     if (!up()) return;
+    driver_->wake();
     running_ = program_(*reactor_);
     running_ = std::move(*running_).then([this] { program_ended(nullptr); }).recover([this](Error error) {
         program_ended(&error);
@@ -40,10 +41,13 @@ void Host::program_ended(const Error* error) {
     // A program that breaks a promise ends by that; once is enough.
     if (error && !world_.violation())
         world_.break_promise("the program of " + name_ + " ended in an error: " + error->text());
-    world_.at(world_.now(), [this] { running_.reset(); });
+    world_.plan(world_.now(), [this] { stop(); });
 }
 
-void Host::stop() noexcept { running_.reset(); }
+void Host::stop() noexcept {
+    running_.reset();
+    if (up()) driver_->wake();
+}
 
 void Host::crash() {
     const auto crash_now = [this] {
@@ -51,7 +55,7 @@ void Host::crash() {
         go_down();
     };
     if (world_.turning_) {
-        world_.at(world_.now(), crash_now);
+        world_.plan(world_.now(), crash_now);
     } else {
         crash_now();
     }

@@ -98,7 +98,7 @@ void SimDriver::send_reset(const Place& to) const {
 
 // One that cannot pass is lost; whoever then sends is told again.
 void SimDriver::send_reset(World& world, std::size_t from_host, const Place& to) {
-    world.at(world.now() + world.latency(), [&world, from_host, to] {
+    world.plan(world.now() + world.latency(), [&world, from_host, to] {
         SimDriver* driver = nullptr;
         Slot* slot = find(world, to, driver);
         if (!slot || slot->phase == Phase::ended || world.is_blocked(from_host, to.host)) return;
@@ -241,6 +241,8 @@ void SimDriver::behind_queue(Slot& slot) {
 bool SimDriver::must_not_sleep() const noexcept {
     return woken_ || !ready_[0].empty() || !ready_[1].empty() || !to_flush_.empty() || !done_.empty();
 }
+
+bool SimDriver::is_awake() const noexcept { return must_not_sleep() || sleeps_until_ <= world_.now(); }
 
 // Of a host that its world turns, waits find what the world has done between turns; only a nested one that wants time to
 // pass makes it pass.
@@ -388,7 +390,7 @@ void SimDriver::tell_closed(Slot& slot) {
         slot.phase = Phase::ended;
     } else {
         slot.phase = Phase::lingering;
-        world_.at(world_.now() + kLinger, [&world = world_, at = place(slot)] {
+        world_.plan(world_.now() + kLinger, [&world = world_, at = place(slot)] {
             SimDriver* driver = nullptr;
             if (Slot* still = find(world, at, driver)) driver->erase(*still);
         });

@@ -72,6 +72,8 @@ public:
     // For the world: whether the next wait has something to do now, and what prepare_sleep() was told.
     bool must_not_sleep() const noexcept;
     TimePoint sleeps_until() const noexcept { return sleeps_until_; }
+    // A native driver would return from its wait.
+    bool is_awake() const noexcept;
 
 private:
     enum class Kind : uint8_t { stream, listener, datagram };
@@ -140,7 +142,7 @@ private:
     std::deque<ThreadTask*> done_;
     uint64_t tasks_begun_ = 0;
     bool woken_ = false;
-    TimePoint sleeps_until_ = TimePoint::max();
+    TimePoint sleeps_until_ = TimePoint::min();
 };
 
 }  // namespace bine::sim

@@ -100,7 +100,7 @@ void SimDriver::post(Slot& from, const Place& to, std::size_t bytes, Arrived arr
                    given_up = give_up(from)]() mutable {
         world.pass(from, to, std::move(deliver), std::move(given_up));
     };
-    world_.at(from.last_arrival, std::move(arrive));
+    world_.plan(from.last_arrival, std::move(arrive));
 }
 
 }  // namespace bine::sim

@@ -83,7 +83,7 @@ Result<SocketId> SimDriver::connect(const Address& remote, const Address& local,
     auto arrive = [&world = world_, number = host_.number_, host, begin, given_up = give_up(slot)]() mutable {
         world.pass(number, host, std::move(begin), std::move(given_up));
     };
-    world_.at(world_.now() + world_.latency(), std::move(arrive));
+    world_.plan(world_.now() + world_.latency(), std::move(arrive));
     return slot.id;
 }
 
@@ -298,9 +298,9 @@ Result<> SimDriver::send_datagram(SocketId id, std::string_view bytes, const Add
         }
     };
     if (world_.one_in("a datagram comes twice", world_.options_.datagram_copy)) {
-        world_.at(world_.now() + world_.latency(), arrive);
+        world_.plan(world_.now() + world_.latency(), arrive);
     }
-    world_.at(world_.now() + world_.latency(), std::move(arrive));
+    world_.plan(world_.now() + world_.latency(), std::move(arrive));
     return {};
 }
 
@@ -323,7 +323,7 @@ void SimDriver::deliver_datagrams(SocketId id) {
 void SimDriver::run_in_thread(ThreadTask& task) {
     if (ending_) return task.abandoned();
     working_.emplace_back(++tasks_begun_, &task);
-    world_.at(world_.now() + world_.latency(), [&world = world_, number = number_, begun = tasks_begun_] {
+    world_.plan(world_.now() + world_.latency(), [&world = world_, number = number_, begun = tasks_begun_] {
         SimDriver* driver = world.drivers_[number];
         if (!driver) return;
         auto& working = driver->working_;

@@ -1,6 +1,6 @@
 // Theory. Everything that will happen is an event in one heap, ordered by time and then by the order of its making. A run
-// turns its hosts, in a chosen order, until none has work; then time jumps to the next event or timer. Events run between
-// turns only, so that one may take a whole host away.
+// turns its hosts that are awake, in a chosen order, until all sleep; then time jumps to the next event or timer. Events
+// run between turns only, so that one may take a whole host away.
 #include "bine/sim/world.h"
 
 #include <algorithm>
@@ -230,7 +230,7 @@ void World::pass(std::size_t from, std::size_t to, Function<void()> deliver, Fun
     if (!is_blocked(from, to)) return deliver();
     const uint64_t number = ++held_count_;
     held_.push_back({number, from, to, std::move(deliver)});
-    at(now_ + kGiveUp, [this, number, given_up = std::move(given_up)]() mutable {
+    plan(now_ + kGiveUp, [this, number, given_up = std::move(given_up)]() mutable {
         const auto found =
             std::find_if(held_.begin(), held_.end(), [&](const Held& one) { return one.number == number; });
         if (found == held_.end()) return;
@@ -246,7 +246,7 @@ void World::release_held() {
         if (is_blocked(one.from, one.to)) {
             kept.push_back(std::move(one));
         } else {
-            at(now_, std::move(one.deliver));
+            plan(now_, std::move(one.deliver));
         }
     }
     held_.swap(kept);
@@ -262,7 +262,7 @@ void World::jump_a_clock() {
 
 void World::disturb_once(TimePoint end, std::vector<Host*> mortal) {
     const Duration wait = std::chrono::milliseconds(8192 >> choose_quietly("until the next trouble", 14));
-    at(std::min(now_ + wait, end), [this, end, mortal = std::move(mortal), healings = healings_]() mutable {
+    plan(std::min(now_ + wait, end), [this, end, mortal = std::move(mortal), healings = healings_]() mutable {
         if (healings != healings_) return;
         if (now_ >= end) return heal();
         switch (choose_quietly("which trouble", 4)) {
@@ -287,7 +287,21 @@ Duration World::latency() {
     return options_.shortest_latency + step * static_cast<int64_t>(choose_quietly("latency", kLatencySteps));
 }
 
+// Of actions that are not the world's own it is not known whom they concern.
 void World::at(TimePoint when, Function<void()> action) {
+    plan(when, [this, action = std::move(action)]() mutable {
+        action();
+        wake_hosts();
+    });
+}
+
+void World::wake_hosts() noexcept {
+    for (const auto& host : hosts_) {
+        if (host->up()) host->driver_->wake();
+    }
+}
+
+void World::plan(TimePoint when, Function<void()> action) {
     events_.push_back({when, sequence_++, std::move(action)});
     std::push_heap(events_.begin(), events_.end(), later<Event, Event>);
 }
@@ -305,11 +319,12 @@ bool World::run_next(TimePoint limit) {
     return true;
 }
 
-// One turn of each; returns whether any has more to do at this time.
+// One turn of each that has a reason to wake: what a sleeping reactor has forgotten must not be done because another host
+// is awake. Returns whether any has more to do at this time.
 bool World::turn_hosts() {
     std::vector<Host*> order;
     for (const auto& host : hosts_) {
-        if (host->up()) order.push_back(host.get());
+        if (host->up() && host->driver_->is_awake()) order.push_back(host.get());
     }
     turning_ = true;
     for (std::size_t i = 0; i < order.size(); ++i) {
@@ -318,10 +333,8 @@ bool World::turn_hosts() {
     }
     turning_ = false;
     bool more = false;
-    for (Host* host : order) {
-        host->reactor().prepare_sleep();
-        more |= host->driver_->must_not_sleep();
-    }
+    for (Host* host : order) host->reactor().prepare_sleep();
+    for (const auto& host : hosts_) more |= host->up() && host->driver_->must_not_sleep();
     return more;
 }
 
@@ -339,6 +352,7 @@ bool World::pass_time(TimePoint end) {
 bool World::run_until(Function<bool()> holds, Duration limit) {
     const Running running(*this);
     const TimePoint end = now_ + limit;
+    wake_hosts();  // whatever has been done to them meanwhile
     while (true) {
         while (run_next(now_)) {
         }

@@ -127,6 +127,8 @@ private:
 
     Host& add_host(std::string name, Duration ahead);
     uint64_t choose_quietly(std::string_view label, uint64_t n);  // no line of the story
+    void plan(TimePoint when, Function<void()> action);
+    void wake_hosts() noexcept;
     bool run_next(TimePoint limit);
     TimePoint next_event() const noexcept;
     Duration latency();
