@@ -103,6 +103,7 @@ void SimDriver::send_reset(World& world, std::size_t from_host, const Place& to)
         Slot* slot = find(world, to, driver);
         if (!slot || slot->phase == Phase::ended || world.is_blocked(from_host, to.host)) return;
         slot->reset = true;
+        slot->output_lost = !slot->queue.empty();
         slot->queue.clear();
         if (slot->phase == Phase::lingering) {
             driver->erase(*slot);
@@ -131,6 +132,7 @@ Function<void()> SimDriver::give_up(const Slot& slot) const {
 void SimDriver::break_connection(Slot& slot) {
     world_.note(host_.name() + " loses the connection from " + slot.local.to_string() + " to " + slot.peer.to_string());
     send_reset(slot.other);
+    slot.output_lost = true;
     slot.queue.clear();
     slot.reset = true;
     mark_ready(slot);
@@ -305,8 +307,10 @@ void SimDriver::serve_stream(SocketId id) {
     if (slot && slot->phase == Phase::open && !slot->paused && !slot->inbox.empty()) deliver(*slot);
     slot = find(id);
     if (!slot || slot->phase == Phase::ended) return;
-    if (slot->reset &&
-        (slot->inbox.empty() || (slot->paused && world_.choose("a reset is told while paused", 2) != 0))) {
+    const auto told_while_paused = [&] {
+        return slot->output_lost || world_.choose("a reset is told while paused", 2) != 0;
+    };
+    if (slot->reset && (slot->inbox.empty() || (slot->paused && told_while_paused()))) {
         const Error error = slot->phase == Phase::connecting
                                 ? Error::from_errno(ECONNREFUSED, "connect to " + slot->peer.to_string())
                                 : Error::from_errno(ECONNRESET, "receive from " + slot->peer.to_string());

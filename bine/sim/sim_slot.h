@@ -76,6 +76,7 @@ struct SimDriver::Slot {
     bool end_came = false;
     bool end_told = false;
     bool reset = false;
+    bool output_lost = false;  // a reset met output: that is told even while paused
 };
 
 inline SimDriver::Slot* SimDriver::find(SocketId id) const noexcept { return slots_.find(id); }

@@ -192,7 +192,12 @@ void SimDriver::send(SocketId id, std::string_view bytes, Lifetime lifetime) {
 void SimDriver::send(SocketId id, Output&& output) {
     Output taken = std::move(output);
     Slot* slot = find(id, Kind::stream);
-    if (!slot || !slot->takes_bytes() || slot->reset) return;
+    if (!slot || !slot->takes_bytes()) return;
+    if (slot->reset) {
+        slot->output_lost = true;
+        mark_ready(*slot);
+        return;
+    }
     if (slot->sent) slot->sent->add(taken);
     slot->queue.append(std::move(taken));
     if (slot->queue.size() > slot->low_mark) slot->above_low = true;
