@@ -63,24 +63,29 @@ void ServerConnection::data_received(std::string_view bytes) {
     }
     const std::string_view rest = run(bytes);
     if (gone_) return;
+    const bool came_meanwhile = !buffer_.empty();
     if (!rest.empty()) {
         InputBuffer kept;
         kept.append(rest);
         kept.append(buffer_.view());
         buffer_.swap(kept);
     }
+    if (came_meanwhile) return run_buffer();
     settle();
 }
 
-// What comes meanwhile, in a nested turn, goes behind what is left.
+// What comes meanwhile, in a nested turn, goes behind what is left, and is then looked at, too.
 void ServerConnection::run_buffer() {
-    InputBuffer taken;
-    taken.swap(buffer_);
-    const std::string_view rest = run(taken.view());
-    if (gone_) return;
-    taken.keep_last(rest.size());
-    taken.append(buffer_.view());
-    buffer_.swap(taken);
+    for (bool came_meanwhile = true; came_meanwhile;) {
+        InputBuffer taken;
+        taken.swap(buffer_);
+        const std::string_view rest = run(taken.view());
+        if (gone_) return;
+        came_meanwhile = !buffer_.empty() && may_parse();
+        taken.keep_last(rest.size());
+        taken.append(buffer_.view());
+        buffer_.swap(taken);
+    }
     settle();
 }
 
@@ -365,6 +370,11 @@ void ServerConnection::upgrade(std::string_view leftover) {
     static_cast<ListHook<ServerConnection>&>(*this).unlink();
     note_answer(exchange_->request(), 101, 0, exchange_->started());
     std::unique_ptr<Protocol> next = std::move(exchange_->head().next_);
+    std::string with_later;
+    if (running_ && !buffer_.empty()) {  // came meanwhile, in a nested turn
+        with_later.append(leftover).append(buffer_.view());
+        leftover = with_later;
+    }
     retire_exchange();
     if (paused_) transport_->resume_reading();
     transport_->replace_protocol(std::move(next), leftover);
@@ -389,11 +399,15 @@ void ServerConnection::close() {
 bool ServerConnection::end_received() {
     ended_ = true;
     if (closing_) return true;
-    if (exchange_ && !exchange_->body_complete()) {
-        exchange_->body_failed(Error(Errc::end_of_stream, "the connection ended inside the body of a request"), 400);
-    }
+    look_for_end_of_body();
     if (exchange_done_ && !running_) return true;  // call() goes on
     return exchange_ != nullptr || running_ || (transport_->writing_is_paused() && !buffer_.empty());
+}
+
+// Of a handler that has yet to ask for its body, the rest may be waiting here.
+void ServerConnection::look_for_end_of_body() {
+    if (!ended_ || running_ || !exchange_ || !exchange_->wants_body()) return;
+    exchange_->body_failed(Error(Errc::end_of_stream, "the connection ended inside the body of a request"), 400);
 }
 
 void ServerConnection::writing_resumed() {
@@ -447,6 +461,7 @@ void ServerConnection::lose_server() {
 // Where things stand after a run: whether to read on, and for how long to wait for what.
 void ServerConnection::settle() {
     if (gone_) return;
+    look_for_end_of_body();
     if (!closing_ && ended_ && !exchange_ && !(transport_->writing_is_paused() && !buffer_.empty())) close();
     update_reading();
     update_waiting();

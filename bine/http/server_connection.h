@@ -81,6 +81,7 @@ private:
     std::string_view run(std::string_view input);
     std::string_view take_events(std::string_view input, Output& output);
     void settle();
+    void look_for_end_of_body();
     bool may_parse() const noexcept;
     void head_received(http1::RequestEvent& event, std::string_view bytes, std::string_view& input, Output& output);
     Handler& select_handler(Request& request);

@@ -174,6 +174,35 @@ TEST_CASE("a client that has ended its side is still answered") {
     CHECK(client.closed());
 }
 
+TEST_CASE("a body that has come is there for a handler that asks after its client has ended its side") {
+    Gate gate;
+    Client client([&gate](Request& request) -> Deferred<Response> {
+        co_await gate.wait("it");
+        std::string body = co_await request.body();
+        co_return Response::text(body);
+    });
+    client.transport.receive(post("/", "hello"));
+    client.transport.receive_end();
+    gate.open("it");
+    client.transport.settle();
+    CHECK(client.answers() == ok("hello"));
+    CHECK(client.closed());
+}
+
+TEST_CASE("what comes while a handler turns its reactor is answered behind it") {
+    Client* there = nullptr;
+    std::string later;
+    Client client([&](Request& request) {
+        if (!later.empty()) there->transport.receive(std::exchange(later, {}));
+        return Response::text(request.path());
+    });
+    there = &client;
+    later = get("/2") + "GET /3 HT";
+    CHECK(client.send(get("/1")) == ok("/1") + ok("/2"));
+    later = get("/5");
+    CHECK(client.send("TP/1.1\r\nHost: a\r\n\r\n" + get("/4")) == ok("/3") + ok("/4") + ok("/5"));
+}
+
 TEST_CASE("a client that ends between requests is closed") {
     Client client(small_site());
     CHECK(client.send(get("/")) == ok("root\n"));
