@@ -63,6 +63,7 @@ Deferred<> talk(World& world, Reactor& reactor, std::string endpoint, int& whole
                         "an echo is what was said, and its length");
             ++whole;
         }
+        if (world.network().reset == 0) world.check(said.has_value(), "without resets, a conversation is whole");
         world.sometimes(!said, "echo: a conversation breaks off");
     }
 }
@@ -146,6 +147,8 @@ void proxied(World& world) {
         world.check(sent.contains(who), "a peer is the one that the proxy told");
         world.check(sent[who] == text, "what follows the header is the client's");
     }
+    if (world.network().reset == 0)
+        world.check(received.size() == sent.size(), "without resets, every client is heard");
     world.sometimes(received.size() == 3, "proxied: every client is heard");
     world.finish();
 }
