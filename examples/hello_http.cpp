@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     http::Server server(std::move(router));
 
     return react(argc, argv, [&server](Reactor& reactor, Args args) -> Deferred<> {
+        server.drain_at_shutdown(reactor);
         auto port = co_await listen(reactor, args.value_or(0, "tcp:8080"), server.factory());
         std::fprintf(stderr, "listening on %s\n", port.address().to_string().c_str());
         co_await port.closed();

@@ -1,8 +1,10 @@
 #include "bine/http/server.h"
 
+#include "bine/async/within.h"
 #include "bine/http/server_connection.h"
 #include "bine/http/server_state.h"
 #include "bine/reactor/reactor.h"
+#include "bine/reactor/shutdown.h"
 #include "bine/wire/http1/date.h"
 #include "bine/wire/http1/lines.h"
 
@@ -54,6 +56,25 @@ Factory Server::factory() {
 void Server::drain() {
     state_->draining = true;
     state_->connections.for_each([](ServerConnection& connection) { connection.drain(); });
+}
+
+void Server::State::connection_gone() {
+    if (--connection_count > 0 || !drained) return;
+    Promise<> waiter = std::move(*drained);
+    drained.reset();
+    std::move(waiter).resolve();
+}
+
+Deferred<> Server::drained() {
+    if (state_->connection_count == 0) return ready();
+    return state_->drained.emplace().deferred();
+}
+
+void Server::drain_at_shutdown(Reactor& reactor, Duration grace) {
+    reactor.shutdown().add(Shutdown::Phase::before, [this, &reactor, grace]() -> Deferred<> {
+        drain();
+        co_await within(reactor, grace, drained()).as_result();
+    });
 }
 
 bool Server::draining() const noexcept { return state_->draining; }

@@ -54,6 +54,11 @@ public:
     // are closed as they come.
     void drain();
     bool draining() const noexcept;
+    // Ends when no connection is left; at once when there is none. One at a time.
+    Deferred<> drained();
+    // When `reactor` shuts down, as react() does after SIGTERM: drains, and gives what is under way `grace` to finish. The
+    // server must outlive the reactor's run.
+    void drain_at_shutdown(Reactor& reactor, Duration grace = std::chrono::seconds(10));
     std::size_t connections() const noexcept;
     // Since the start.
     uint64_t requests_answered() const noexcept;

@@ -43,7 +43,7 @@ ServerConnection::ServerConnection(Server::State& server) : server_(&server), pa
 
 ServerConnection::~ServerConnection() {
     retire_exchange();
-    if (server_) --server_->connection_count;
+    if (server_) server_->connection_gone();
 }
 
 Reactor& ServerConnection::reactor() noexcept { return transport_->reactor(); }

@@ -5,7 +5,9 @@
 #include <map>
 #include <stdexcept>
 
+#include "bine/async/sleep.h"
 #include "bine/http/router.h"
+#include "bine/reactor/shutdown.h"
 #include "tests/http/client.h"
 
 namespace bine::http {
@@ -312,6 +314,30 @@ TEST_CASE("an upgrade hands the connection over, with what has come behind the r
     CapturedLog log;
     Client client([](Request&) { return Response::upgrade("echo", std::make_unique<Echo>()); });
     CHECK(client.send(get("/")).starts_with("HTTP/1.1 500 "));
+}
+
+Router slow_site() {
+    Router router;
+    router.get("/slow", [](Request& request) -> Deferred<Response> {
+        co_await sleep(request.reactor(), std::chrono::seconds(2));
+        co_return Response::text("slow\n");
+    });
+    return router;
+}
+
+TEST_CASE("a reactor that shuts down lets what is under way finish, within its grace") {
+    using namespace std::chrono_literals;
+    for (const Duration grace : {Duration(10s), Duration(1s)}) {
+        Client client(slow_site());
+        client.server.drain_at_shutdown(client.transport.reactor(), grace);
+        CHECK(client.send(get("/slow")).empty());
+        auto down = client.transport.reactor().shutdown().run();
+        CHECK_FALSE(down.done());
+        const std::string said = client.after(1500ms) + (grace > 2s ? client.after(1s) : "");
+        CHECK(said == (grace > 2s ? ok("slow\n", "Connection: close\r\n") : ""));
+        CHECK(down.done());
+        CHECK(client.server.connections() == (grace > 2s ? 0 : 1));
+    }
 }
 
 TEST_CASE("draining closes idle connections at once and busy ones behind their answer") {

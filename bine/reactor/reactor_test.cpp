@@ -323,6 +323,16 @@ TEST_CASE("as a guest it needs one descriptor: ready work, timers and threads ma
     CHECK_FALSE(readable(0));
 }
 
+TEST_CASE("a guest that is told to stop has nothing more to do: its host does not spin") {
+    Reactor reactor;
+    reactor.stop();
+    int turns = 0;
+    while (reactor.run_ready() && ++turns < 10) {
+    }
+    CHECK(turns < 3);
+    reactor.run();  // still knows it
+}
+
 TEST_CASE("run_ready says when more is ready") {
     Reactor reactor;
     std::string text;
