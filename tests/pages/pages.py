@@ -126,6 +126,32 @@ def matches(wanted, got, loose):
     return same_line(wanted[0], got[0], loose) and matches(wanted[1:], got[1:], loose)
 
 
+def as_shown(block, printed):
+    """What was printed, with "..." where the block has it."""
+    old, new = block.text.splitlines(), printed.splitlines()
+    if "..." not in old:
+        return new
+    dots = old.index("...")
+    behind = len(old) - dots - 1
+    return new[:dots] + ["..."] + (new[-behind:] if behind else [])
+
+
+# What an output tells the reader to do next, and the next block does.
+REPLAYS = (re.compile(r"--seed (\d+)"), re.compile(r"--replay '([^']*)'"))
+
+
+def rewritten(page, block, printed):
+    """The page with another output in the block; what it names (a seed, choices) is passed on to what follows it."""
+    lines = page.splitlines()
+    first, behind = block.line - 1, block.line - 1 + len(block.text.splitlines())
+    shown, rest = as_shown(block, printed), "\n".join(lines[behind:])
+    for named in REPLAYS:
+        was, now = named.search(block.text), named.search("\n".join(shown))
+        if was and now:
+            rest = rest.replace(was.group(0), now.group(0)).replace(f"seed {was.group(1)}", f"seed {now.group(1)}")
+    return "\n".join([*lines[:first], *shown, rest]) + "\n"
+
+
 def end(process):
     """Ends a shell and what it started."""
     with contextlib.suppress(ProcessLookupError):
@@ -189,11 +215,10 @@ class Shell:
         if block.marks.get("prints", "") not in said():
             raise Wrong(f"line {block.line}: did not print {block.marks['prints']!r}\n{said()[-3000:]}")
 
-    def check_output(self, block):
+    def printed_as(self, block):
         if self.printed is None:
             raise Wrong(f"line {block.line}: no sh block before it prints anything")
-        if not matches(block.text.splitlines(), self.printed.splitlines(), block.marks.get("any")):
-            raise Wrong(f"line {block.line}: this is what the block before it printed:\n{self.printed}")
+        return matches(block.text.splitlines(), self.printed.splitlines(), block.marks.get("any"))
 
     def check_background(self):
         for block, process in self.running:
@@ -213,26 +238,37 @@ def clone_into(folder, source):
 
 
 class Page:
-    """One page of a clone. `named`: its excerpts say what they are from."""
+    """One page of a clone. `named`: its excerpts say what they are from. `rewrites`: outputs that differ are corrected."""
 
-    def __init__(self, name, clone, mark, named):
+    def __init__(self, name, clone, mark, named, rewrites):
         if not (clone / name).is_file():
             raise Wrong(f"{name} is not in the last commit")
         self.name = name
         self.clone = clone
         self.text = content(clone / name)
-        self.blocks = list(blocks_of(self.text, mark))
+        self.mark = mark
         self.named = named
+        self.rewrites = rewrites
         self.counts = {"excerpts": 0, "sh": 0, "outputs": 0, "skipped": 0}
+
+    def check_output(self, block, shell):
+        if shell.printed_as(block):
+            self.counts["outputs"] += 1
+        elif self.rewrites:
+            self.text = rewritten(self.text, block, shell.printed)
+        else:
+            raise Wrong(f"line {block.line}: this is what the block before it printed:\n{shell.printed}")
 
     def check(self, shell):
         check_links(self.text, (self.clone / self.name).parent)
+        blocks = list(blocks_of(self.text, self.mark))
         # What can be told at once goes before what takes its time.
-        for block in self.blocks:
+        for block in blocks:
             if (block.language in EXCERPTS or "from" in block.marks) and "skip" not in block.marks:
                 check_excerpt(block, self.clone, self.named)
                 self.counts["excerpts"] += 1
-        for block in self.blocks:
+        for number in range(len(blocks)):
+            block = list(blocks_of(self.text, self.mark))[number]  # anew: an output may have been corrected
             if "skip" in block.marks:
                 self.counts["skipped"] += 1
             elif block.language == "sh":
@@ -240,22 +276,26 @@ class Page:
                 shell.run(block)
                 self.counts["sh"] += 1
             elif "output" in block.marks:
-                shell.check_output(block)
-                self.counts["outputs"] += 1
+                self.check_output(block, shell)
         shell.check_background()
         print(f"{self.name}: {self.counts['sh']} shell blocks run, {self.counts['outputs']} outputs compared, "
               f"{self.counts['excerpts']} excerpts found, {self.counts['skipped']} skipped")
         return self.named or self.counts["sh"] > 0
 
 
-def check_page(name, source, mark, named=False):
-    """What is wrong with a page is printed. The exit status."""
+def check_page(name, source, mark, named=False, rewrites=False):
+    """What is wrong with a page is printed, or, as far as outputs go, corrected in the source. The exit status."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bine-page-"))
     shell = None
     try:
         clone = clone_into(folder, source)
         shell = Shell(clone)
-        return 0 if Page(name, clone, mark, named).check(shell) else 1
+        page = Page(name, clone, mark, named, rewrites)
+        good = page.check(shell)
+        if page.text != content(clone / name):
+            (source / name).write_text(page.text, encoding="utf-8")
+            print(f"{name}: outputs are corrected. Read the page again: it may speak of what was there before")
+        return 0 if good else 1
     except Wrong as wrong:
         print(f"{name}: {wrong}")
         return 1
