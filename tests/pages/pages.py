@@ -6,7 +6,7 @@
 - Every ```sh block is run by bash -e in the clone, in the order of the page, one shell each.
 - A ```text block with the mark `output` is what the sh block before it prints on standard output, line for line. A line
   "..." stands for any lines.
-- Every relative link leads to a file.
+- Every relative link leads to a file. A number with three decimals in the text, "at 1.800", is one of an output.
 
 `<!-- MARK: ... -->` on the line above a block says more about it; MARK is the page's own word (readme, docs). Several can
 stand on one line, separated by `;`:
@@ -100,10 +100,20 @@ def check_excerpt(block, clone, named):
 
 
 def check_links(page, folder):
-    prose = re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
-    for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", prose):
+    for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", prose_of(page)):
         if not re.match(r"[a-z]+:", target) and not (folder / target).exists():
             raise Wrong(f"a link leads to {target}, which is not there")
+
+
+def prose_of(page):
+    return re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+
+
+def check_times(page, outputs):
+    """Prose that tells of an output's times, "at 1.800", must be about the output that is there."""
+    for time_told in re.findall(r"\b\d+\.\d{3}\b", prose_of(page)):
+        if time_told not in outputs:
+            raise Wrong(f"the text tells of {time_told}, of which no output on the page does")
 
 
 def content(path):
@@ -278,6 +288,7 @@ class Page:
             elif "output" in block.marks:
                 self.check_output(block, shell)
         shell.check_background()
+        check_times(self.text, "".join(b.text for b in blocks_of(self.text, self.mark) if "output" in b.marks))
         print(f"{self.name}: {self.counts['sh']} shell blocks run, {self.counts['outputs']} outputs compared, "
               f"{self.counts['excerpts']} excerpts found, {self.counts['skipped']} skipped")
         return self.named or self.counts["sh"] > 0
