@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "bine/async/deferred.h"
-#include "bine/async/manual_clock.h"
 #include "bine/async/queue.h"
 #include "bine/async/sleep.h"
+#include "bine/testing/manual_clock.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BINE_SANITIZED 1
@@ -68,7 +68,7 @@ TEST_CASE("in steady state promises, callbacks and coroutines allocate nothing")
 }
 
 TEST_CASE("nor do cancellation, sleeping and queues") {
-    ManualClock clock;
+    testing::ManualClock clock;
     Queue<int> queue(8);
     CHECK(allocations_of([&] {
               Promise<int> promise;

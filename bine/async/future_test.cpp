@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "bine/async/manual_clock.h"
 #include "bine/base/log.h"
+#include "bine/testing/manual_clock.h"
 
 using namespace bine;
 
 TEST_CASE("the callbacks of a Future run in the next turn, those of a Deferred at once") {
-    ManualClock clock;
+    testing::ManualClock clock;
     std::string log;
     Promise<int> promise;
     auto future = promise.deferred().then([&](int value) { return log += "deferred ", value; }).to_future(clock);
@@ -30,7 +30,7 @@ TEST_CASE("the callbacks of a Future run in the next turn, those of a Deferred a
 }
 
 TEST_CASE("every waiter gets a copy of the value, the error, or the cancellation") {
-    ManualClock clock;
+    testing::ManualClock clock;
     Promise<std::string> value, error, cancelled;
     auto a = value.deferred().to_future(clock);
     auto b = error.deferred().to_future(clock);
@@ -55,7 +55,7 @@ TEST_CASE("every waiter gets a copy of the value, the error, or the cancellation
 }
 
 TEST_CASE("a coroutine awaits a Future, many do") {
-    ManualClock clock;
+    testing::ManualClock clock;
     Promise<int> promise;
     const auto future = promise.deferred().to_future(clock);
     const auto body = [](Future<int> shared) -> Deferred<int> {
@@ -71,7 +71,7 @@ TEST_CASE("a coroutine awaits a Future, many do") {
 }
 
 TEST_CASE("waiters leave when they are dropped, and the last one to leave cancels what is pending") {
-    ManualClock clock;
+    testing::ManualClock clock;
     Promise<> promise;
     bool cancelled = false;
     promise.on_cancel([&]() noexcept { cancelled = true; });
@@ -89,7 +89,7 @@ TEST_CASE("waiters leave when they are dropped, and the last one to leave cancel
 }
 
 TEST_CASE("a callback may drop the other waiters and the Future") {
-    ManualClock clock;
+    testing::ManualClock clock;
     Promise<> promise;
     auto future = std::make_unique<Future<>>(promise.deferred().to_future(clock));
     Deferred<> other;
@@ -106,7 +106,7 @@ TEST_CASE("a callback may drop the other waiters and the Future") {
 }
 
 TEST_CASE("n waiters cost n: each is called once, and nothing is left") {
-    ManualClock clock;
+    testing::ManualClock clock;
     Promise<> promise;
     auto future = promise.deferred().to_future(clock);
     int called = 0;
@@ -120,7 +120,7 @@ TEST_CASE("n waiters cost n: each is called once, and nothing is left") {
 TEST_CASE("a Future whose error nobody saw is logged, once") {
     std::vector<std::string> lines;
     auto old = log::set_sink([&](const log::Record& record) { lines.push_back(log::to_line(record)); });
-    ManualClock clock;
+    testing::ManualClock clock;
     {
         Promise<> promise;
         auto future = promise.deferred().to_future(clock);
@@ -135,7 +135,7 @@ TEST_CASE("a Future whose error nobody saw is logged, once") {
 TEST_CASE("a scheduler that ends leaves the waiters cancelled") {
     Deferred<> waiter;
     {
-        ManualClock clock;
+        testing::ManualClock clock;
         waiter = ready().to_future(clock).to_deferred();
     }
     CHECK(std::move(waiter).result().error().is(Errc::cancelled));

@@ -8,9 +8,9 @@
 
 #include "bine/async/event.h"
 #include "bine/async/lock.h"
-#include "bine/async/manual_clock.h"
 #include "bine/async/sleep.h"
 #include "bine/async/within.h"
+#include "bine/testing/manual_clock.h"
 
 using namespace bine;
 using namespace std::chrono_literals;
@@ -74,7 +74,7 @@ TEST_CASE("a cancelled get loses no item: before it comes, when it is there, and
 }
 
 TEST_CASE("a get with a time limit loses nothing either") {
-    ManualClock clock;
+    testing::ManualClock clock;
     Queue<int> queue(10);
     auto limited = within(clock, 1s, queue.get());
     clock.advance(1s);
@@ -129,7 +129,7 @@ TEST_CASE("a producer and a consumer pass a hundred thousand items through a sma
 TEST_CASE("a lock lets one in at a time, in the order of asking, and passes by who has gone") {
     Lock lock;
     std::string log;
-    ManualClock clock;
+    testing::ManualClock clock;
     const auto body = [&](std::string name) -> Deferred<> {
         auto guard = co_await lock.acquire();
         log += name + "( ";

@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
-#include "bine/async/manual_clock.h"
 #include "bine/async/sleep.h"
 #include "bine/async/within.h"
+#include "bine/testing/manual_clock.h"
 
 using namespace bine;
 using namespace std::chrono_literals;
@@ -70,7 +70,7 @@ TEST_CASE("who hears of the cancellation may destroy the scope") {
 }
 
 TEST_CASE("within cancels what takes too long, and only that") {
-    ManualClock clock;
+    testing::ManualClock clock;
     auto slow = within(clock, 5s, sleep(clock, 10s).then([] { return 1; }));
     auto quick = within(clock, 5s, sleep(clock, 1s).then([] { return 2; }));
     clock.advance(5s);
@@ -80,14 +80,14 @@ TEST_CASE("within cancels what takes too long, and only that") {
 }
 
 TEST_CASE("a value that comes in the same moment before the limit wins") {
-    ManualClock clock;
+    testing::ManualClock clock;
     auto tie = within(clock, 5s, sleep(clock, 4s).then([] { return 1; }));
     clock.advance(5s);
     CHECK(std::move(tie).result().value() == 1);
 }
 
 TEST_CASE("dropping what is limited disarms the timer") {
-    ManualClock clock;
+    testing::ManualClock clock;
     Promise<> promise;
     {
         auto limited = within(clock, 5s, promise.deferred());
@@ -97,7 +97,7 @@ TEST_CASE("dropping what is limited disarms the timer") {
 }
 
 TEST_CASE("limits nest: the inner one is an error, the outer one cancels it all") {
-    ManualClock clock;
+    testing::ManualClock clock;
     const auto body = [](Scheduler& scheduler) -> Deferred<std::string> {
         auto inner = within(scheduler, 1s, sleep(scheduler, 10s));
         const auto result = co_await std::move(inner).as_result();

@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "bine/async/looping_call.h"
-#include "bine/async/manual_clock.h"
+#include "bine/testing/manual_clock.h"
 
 using namespace bine;
 using namespace std::chrono_literals;
 
 TEST_CASE("sleep ends when its time has come, and not before") {
-    ManualClock clock;
+    testing::ManualClock clock;
     auto nap = sleep(clock, 5s);
     clock.advance(5s - 1ns);
     CHECK_FALSE(nap.done());
@@ -24,14 +24,14 @@ TEST_CASE("sleep ends when its time has come, and not before") {
 }
 
 TEST_CASE("sleeping for longer than time lasts is for ever") {
-    ManualClock clock(TimePoint(Duration(1000)));
+    testing::ManualClock clock(TimePoint(Duration(1000)));
     auto nap = sleep(clock, Duration::max());
     clock.advance(24h);
     CHECK_FALSE(nap.done());
 }
 
 TEST_CASE("sleeps end in the order of their times, equal ones in the order of asking") {
-    ManualClock clock;
+    testing::ManualClock clock;
     std::string log;
     std::vector<Deferred<>> naps;
     for (const int seconds : {3, 1, 2, 1}) {
@@ -44,7 +44,7 @@ TEST_CASE("sleeps end in the order of their times, equal ones in the order of as
 }
 
 TEST_CASE("dropping or cancelling takes it off the scheduler") {
-    ManualClock clock;
+    testing::ManualClock clock;
     bool called = false;
     {
         auto nap = sleep(clock, 1s);
@@ -59,7 +59,7 @@ TEST_CASE("dropping or cancelling takes it off the scheduler") {
 }
 
 TEST_CASE("call_soon runs in the next turn, after what was queued before, and what it queues in the one after") {
-    ManualClock clock;
+    testing::ManualClock clock;
     std::string log;
     call_soon(clock, [&] {
         log += "a ";
@@ -76,7 +76,7 @@ TEST_CASE("call_soon runs in the next turn, after what was queued before, and wh
 TEST_CASE("a scheduler that ends leaves what waits for it cancelled") {
     Deferred<> nap, turn;
     {
-        ManualClock clock;
+        testing::ManualClock clock;
         nap = sleep(clock, 1s);
         turn = next_turn(clock);
     }
@@ -85,7 +85,7 @@ TEST_CASE("a scheduler that ends leaves what waits for it cancelled") {
 }
 
 TEST_CASE("advance stops at each deadline on the way") {
-    ManualClock clock;
+    testing::ManualClock clock;
     std::vector<int64_t> seen;
     const auto body = [&](Scheduler& scheduler) -> Deferred<> {
         for (int i = 0; i < 3; ++i) {
@@ -101,7 +101,7 @@ TEST_CASE("advance stops at each deadline on the way") {
 }
 
 TEST_CASE("a looping call keeps to its times") {
-    ManualClock clock;
+    testing::ManualClock clock;
     int calls = 0;
     {
         auto loop = looping_call(clock, 10s, [&] { ++calls; });
@@ -117,7 +117,7 @@ TEST_CASE("a looping call keeps to its times") {
 }
 
 TEST_CASE("a looping call waits for a slow one and skips what it missed") {
-    ManualClock clock;
+    testing::ManualClock clock;
     std::vector<int64_t> starts;
     auto loop = looping_call(clock, 10s, [&]() -> Deferred<> {
         starts.push_back((clock.now() - TimePoint()) / 1s);
@@ -128,7 +128,7 @@ TEST_CASE("a looping call waits for a slow one and skips what it missed") {
 }
 
 TEST_CASE("a looping call ends with what a call throws") {
-    ManualClock clock;
+    testing::ManualClock clock;
     auto counted = std::make_shared<int>(0);
     auto loop = looping_call(clock, 1s, [counted] {
         if (++*counted == 3) throw std::runtime_error("three");

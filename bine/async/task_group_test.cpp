@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "bine/async/gather.h"
-#include "bine/async/manual_clock.h"
 #include "bine/async/sleep.h"
 #include "bine/base/log.h"
+#include "bine/testing/manual_clock.h"
 
 using namespace bine;
 using namespace std::chrono_literals;
@@ -52,7 +52,7 @@ Deferred<> fail_after(Scheduler& scheduler, Duration duration, std::string text)
 }  // namespace
 
 TEST_CASE("join waits for all tasks, those started meanwhile too") {
-    ManualClock clock;
+    testing::ManualClock clock;
     std::string log;
     TaskGroup group;
     group.start(nap(clock, 1s, log, "a"));
@@ -73,7 +73,7 @@ TEST_CASE("join waits for all tasks, those started meanwhile too") {
 
 TEST_CASE("a task's error cancels the others and is what join gives; a second error is logged") {
     LogCapture capture;
-    ManualClock clock;
+    testing::ManualClock clock;
     std::string log;
     TaskGroup group;
     group.start(nap(clock, 5s, log, "sibling"));
@@ -121,7 +121,7 @@ TEST_CASE("a callable that throws is a task that failed") {
 }
 
 TEST_CASE("cancel ends the tasks, is no error for join, and refuses new ones") {
-    ManualClock clock;
+    testing::ManualClock clock;
     std::string log;
     TaskGroup group;
     group.start(nap(clock, 1s, log, "a"));
@@ -141,7 +141,7 @@ TEST_CASE("cancel ends the tasks, is no error for join, and refuses new ones") {
 
 TEST_CASE("a destroyed group cancels its tasks, and an error that nobody joined for is logged") {
     LogCapture capture;
-    ManualClock clock;
+    testing::ManualClock clock;
     std::string log;
     {
         TaskGroup group;
@@ -270,7 +270,7 @@ TEST_CASE("a task may destroy its group") {
 }
 
 TEST_CASE("the tree shows a group and its tasks below the frame that made it") {
-    ManualClock clock;
+    testing::ManualClock clock;
     const auto frame = [&]() -> Deferred<> {
         TaskGroup group;
         std::string log;
@@ -287,7 +287,7 @@ TEST_CASE("the tree shows a group and its tasks below the frame that made it") {
 }
 
 TEST_CASE("a hundred thousand tasks cost as many records, and leave none") {
-    ManualClock clock;
+    testing::ManualClock clock;
     TaskGroup group;
     int ended = 0;
     for (int i = 0; i < 100'000; ++i) {

@@ -9,7 +9,6 @@
 #include <optional>
 #include <thread>
 
-#include "bine/async/manual_clock.h"
 #include "bine/reactor/shutdown.h"
 #include "bine/reactor/signal.h"
 #include "bine/reactor/thread.h"

@@ -3,10 +3,10 @@
 
 #include <optional>
 
-#include "bine/async/manual_clock.h"
 #include "bine/async/sleep.h"
 #include "bine/async/within.h"
 #include "bine/base/function.h"
+#include "bine/testing/manual_clock.h"
 
 using namespace bine;
 using namespace std::chrono_literals;
@@ -25,7 +25,7 @@ Deferred<int> ask_patiently(Scheduler& scheduler, Function<std::optional<int>()>
 }  // namespace
 
 TEST_CASE("who asks patiently waits longer each time") {
-    ManualClock clock;
+    testing::ManualClock clock;
     int asked = 0;
     auto answer = ask_patiently(clock, [&] { return ++asked == 3 ? std::optional(42) : std::nullopt; });
     CHECK(asked == 1);
@@ -38,7 +38,7 @@ TEST_CASE("who asks patiently waits longer each time") {
 }
 
 TEST_CASE("a time limit ends it") {
-    ManualClock clock;
+    testing::ManualClock clock;
     auto answer = within(clock, 1h, ask_patiently(clock, [] { return std::nullopt; }));
     clock.run_until_idle();
     REQUIRE(answer.done());

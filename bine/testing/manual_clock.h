@@ -1,6 +1,6 @@
 // A Scheduler whose time the test moves: nothing sleeps, and the order of everything is the same in every run.
 //
-//     ManualClock clock;
+//     testing::ManualClock clock;
 //     auto late = sleep(clock, 5s);
 //     clock.advance(5s);          // late.done()
 //
@@ -11,7 +11,7 @@
 
 #include "bine/async/scheduler.h"
 
-namespace bine {
+namespace bine::testing {
 
 class ManualClock final : public Scheduler {
 public:
@@ -42,4 +42,4 @@ private:
     TimerQueue timers_;
 };
 
-}  // namespace bine
+}  // namespace bine::testing

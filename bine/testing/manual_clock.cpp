@@ -1,8 +1,8 @@
-#include "bine/async/manual_clock.h"
+#include "bine/testing/manual_clock.h"
 
 #include <algorithm>
 
-namespace bine {
+namespace bine::testing {
 
 ManualClock::~ManualClock() {
     do {
@@ -57,4 +57,4 @@ void ManualClock::run_until_idle(Duration limit) {
     }
 }
 
-}  // namespace bine
+}  // namespace bine::testing
