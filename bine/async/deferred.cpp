@@ -535,7 +535,7 @@ void Stage::pass_on() noexcept {
 }
 
 // An error that is dropped here is one that nobody took.
-void Stage::clear_result() noexcept {
+void Stage::clear_result() noexcept try {
     if (outcome_ == Outcome::error || outcome_ == Outcome::exception) {
         const Error error = take_error();
         log::error("async", "nobody took the error of a Deferred",
@@ -543,6 +543,7 @@ void Stage::clear_result() noexcept {
     } else if (std::exchange(outcome_, Outcome::taken) == Outcome::value) {
         destroy_value();
     }
+} catch (const std::bad_alloc&) {  // there is no memory to say so
 }
 
 std::string Stage::describe() const {

@@ -1,5 +1,8 @@
 #include "bine/base/error.h"
 
+#include <cerrno>
+#include <new>
+
 namespace bine {
 
 namespace {
@@ -62,32 +65,50 @@ Error& Error::operator=(const Error&) noexcept = default;
 Error& Error::operator=(Error&&) noexcept = default;
 Error::~Error() = default;
 
-Error::Error(std::error_code code, std::string_view text, Place place)
-    : block_(new Block(code, text.empty() ? code.message() : std::string(text), place)) {}
+Error::Error(std::error_code code, std::string_view text, Place place) noexcept {
+    try {
+        block_ = Ref<Block>(new Block(code, text.empty() ? code.message() : std::string(text), place));
+    } catch (const std::bad_alloc&) {
+    }
+}
 
-Error::Error(Errc code, std::string_view text, Place place) : Error(make_error_code(code), text, place) {}
+Error::Error(Errc code, std::string_view text, Place place) noexcept : Error(make_error_code(code), text, place) {}
 
-Error Error::from_errno(int number, std::string_view text, Place place) {
+// Without a block there was no memory for one. The text is so short that its string needs none.
+const Error::Block& Error::block() const noexcept {
+    static const Block none({ENOMEM, std::system_category()}, "out of memory", Place::current());
+    return block_ ? *block_ : none;
+}
+
+Error Error::out_of_memory() noexcept { return Error(Ref<Block>()); }
+
+Error Error::from_errno(int number, std::string_view text, Place place) noexcept try {
     const std::error_code code(number, std::system_category());
     std::string sentence(text);
     if (!sentence.empty()) sentence += ": ";
     return {code, sentence + code.message(), place};
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
-Error Error::from_exception(std::exception_ptr cause, Place place) {
+Error Error::from_exception(std::exception_ptr cause, Place place) noexcept try {
     if (!cause) return {Errc::broken, "an error was reported without an exception", place};
     try {
         std::rethrow_exception(cause);
     } catch (const Error& error) {
         return error;
+    } catch (const std::bad_alloc&) {
+        throw;
     } catch (const std::system_error& e) {
         return Error(Ref<Block>(new Block(e.code(), e.what(), place, cause)));
     } catch (...) {
         return Error(Ref<Block>(new Block(make_error_code(Errc::broken), text_of(cause), place, cause)));
     }
+} catch (const std::bad_alloc&) {
+    return out_of_memory();
 }
 
-Error Error::from_current_exception(Place place) { return from_exception(std::current_exception(), place); }
+Error Error::from_current_exception(Place place) noexcept { return from_exception(std::current_exception(), place); }
 
 Error Error::with_context(std::string_view what) const {
     std::string sentence(what);
@@ -96,13 +117,14 @@ Error Error::with_context(std::string_view what) const {
     return Error(Ref<Block>(new Block(code(), std::move(sentence), place(), cause())));
 }
 
-std::error_code Error::code() const noexcept { return block_->code; }
-const std::string& Error::text() const noexcept { return block_->text; }
-const Place& Error::place() const noexcept { return block_->place; }
-std::exception_ptr Error::cause() const noexcept { return block_->cause; }
-const char* Error::what() const noexcept { return block_->text.c_str(); }
+std::error_code Error::code() const noexcept { return block().code; }
+const std::string& Error::text() const noexcept { return block().text; }
+const Place& Error::place() const noexcept { return block().place; }
+std::exception_ptr Error::cause() const noexcept { return block().cause; }
+const char* Error::what() const noexcept { return text().c_str(); }
 
 void Error::rethrow() const {
+    if (!block_) throw std::bad_alloc();
     if (block_->cause) std::rethrow_exception(block_->cause);
     throw Error(*this);
 }

@@ -36,8 +36,8 @@ inline std::error_code make_error_code(Errc code) noexcept { return {static_cast
 // It is also what `co_await` throws. An empty (moved-from) Error may only be assigned to or destroyed.
 class Error : public std::exception {
 public:
-    Error(std::error_code code, std::string_view text, Place place = Place::current());
-    Error(Errc code, std::string_view text, Place place = Place::current());
+    Error(std::error_code code, std::string_view text, Place place = Place::current()) noexcept;
+    Error(Errc code, std::string_view text, Place place = Place::current()) noexcept;
 
     Error(const Error&) noexcept;
     Error(Error&&) noexcept;
@@ -46,10 +46,12 @@ public:
     ~Error() override;
 
     // `text` says what was tried; the system's words for `number` follow it.
-    static Error from_errno(int number, std::string_view text, Place place = Place::current());
+    static Error from_errno(int number, std::string_view text, Place place = Place::current()) noexcept;
     // Wraps any exception; an Error comes back as it was. rethrow() then throws the original.
-    static Error from_exception(std::exception_ptr cause, Place place = Place::current());
-    static Error from_current_exception(Place place = Place::current());
+    static Error from_exception(std::exception_ptr cause, Place place = Place::current()) noexcept;
+    static Error from_current_exception(Place place = Place::current()) noexcept;
+    // What std::bad_alloc becomes, and every error that there is no memory to make: ENOMEM. Making one never throws.
+    static Error out_of_memory() noexcept;
 
     // The same error with "`what`: " before its text, for the layer that knows what was being done.
     Error with_context(std::string_view what) const;
@@ -70,6 +72,7 @@ public:
 private:
     struct Block;
     explicit Error(Ref<Block> block) noexcept;
+    const Block& block() const noexcept;
 
     Ref<Block> block_;
 };

@@ -76,7 +76,10 @@ bool enabled(Level level) noexcept { return level >= lowest.load(std::memory_ord
 
 void write(Level level, std::string_view area, std::string_view text, std::span<const Field> fields) {
     if (!enabled(level) || !sink()) return;
-    sink()(Record{level, area, text, fields});
+    try {
+        sink()(Record{level, area, text, fields});
+    } catch (...) {  // a line that cannot be written is dropped: whoever logs has worse to deal with
+    }
 }
 
 std::string to_line(const Record& record) {

@@ -320,13 +320,13 @@ void ServerConnection::exchange_done() {
 }
 
 void ServerConnection::fail_exchange(const Error& error) {
+    closing_ = true;
+    transport_->abort(error);  // first, as there may be no memory to say why
     log::error("http", "an answer broke off",
                {{"method", exchange_->request().method_name()},
                 {"target", escape(exchange_->request().target())},
                 {"error", error.text()},
                 {"place", to_string(error.place())}});
-    closing_ = true;
-    transport_->abort(error);
 }
 
 void ServerConnection::finish_exchange(std::string_view leftover) {

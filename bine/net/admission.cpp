@@ -1,12 +1,12 @@
 #include "bine/net/admission.h"
 
+#include <map>
 #include <string>
-#include <unordered_map>
 
 namespace bine {
 
 struct Admission::Peers {
-    std::unordered_map<std::string, std::size_t> counts;
+    std::map<std::string, std::size_t, std::less<>> counts;
 };
 
 Admission::Admission(std::size_t most, std::size_t most_per_peer) : most_(most), most_per_peer_(most_per_peer) {
@@ -28,7 +28,7 @@ bool Admission::try_enter(const Address& peer) {
 void Admission::leave(const Address& peer) noexcept {
     --count_;
     if (peers_ && peer.is_ip()) {
-        const auto found = peers_->counts.find(std::string(peer.ip_bytes()));
+        const auto found = peers_->counts.find(peer.ip_bytes());
         if (found != peers_->counts.end() && --found->second == 0) peers_->counts.erase(found);
     }
     if (on_leave_) on_leave_();

@@ -64,39 +64,34 @@ struct Retired final : Disposable {
 
 }  // namespace
 
-Connection::Connection(Reactor& reactor, const Options& options) noexcept : reactor_(reactor), lane_(options.lane) {}
+Connection::Connection(Reactor& reactor, const Options& options) : reactor_(reactor), lane_(options.lane) {
+    if (options.idle_timeout > Duration(0)) idle_ = std::make_unique<IdleTimer>(*this, options.idle_timeout);
+}
 
 Connection::~Connection() = default;
 
 Connection& Connection::start(Reactor& reactor, SocketId socket, std::unique_ptr<Protocol> protocol,
                               const Options& options, Ref<Admission> admission) {
-    auto* connection = new Connection(reactor, options);
-    connection->socket_ = socket;
-    connection->admission_ = std::move(admission);
-    if (options.idle_timeout > Duration(0)) {
-        connection->idle_ = std::make_unique<IdleTimer>(*connection, options.idle_timeout);
-    }
-    reactor.driver().attach(socket, *connection, options.lane);
-    connection->set_write_limits(options.write_high, options.write_low);
+    auto& connection = *new Connection(reactor, options);  // the last that may throw
+    connection.socket_ = socket;
+    connection.admission_ = std::move(admission);
+    reactor.driver().attach(socket, connection, options.lane);
+    connection.set_write_limits(options.write_high, options.write_low);
     reactor.driver().resume(socket);
-    connection->make(std::move(protocol));
-    return *connection;
+    connection.make(std::move(protocol));
+    return connection;
 }
 
 Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote, const Address& local, Factory factory,
                                         ConnectDone done, const Options& options) {
     auto* connection = new Connection(reactor, options);
-    auto socket = reactor.driver().connect(remote, local, *connection, options.lane);
-    if (!socket) {
-        delete connection;
-        return fail(socket.error());
-    }
-    connection->socket_ = *socket;
+    std::unique_ptr<Disposable> owner(connection);
     connection->pending_ = std::make_unique<Pending>(Pending{std::move(factory), std::move(done)});
+    const auto socket = reactor.driver().connect(remote, local, *connection, options.lane);
+    if (!socket) return fail(socket.error());
+    connection->socket_ = *socket;
     connection->set_write_limits(options.write_high, options.write_low);
-    if (options.idle_timeout > Duration(0)) {
-        connection->idle_ = std::make_unique<IdleTimer>(*connection, options.idle_timeout);
-    }
+    owner.release();
     return connection;
 }
 
@@ -276,8 +271,8 @@ void Connection::abort() noexcept {
 
 void Connection::abort(Error reason) noexcept {
     if (end_ == End::aborted) return;
-    if (!told_) told_ = std::make_unique<Told>();
-    told_->abort_reason = std::move(reason);
+    if (!told_) told_.reset(new (std::nothrow) Told);
+    if (told_) told_->abort_reason = std::move(reason);
     abort();
 }
 

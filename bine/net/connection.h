@@ -61,7 +61,7 @@ private:
     struct Told;
     class IdleTimer;
 
-    Connection(Reactor& reactor, const Options& options) noexcept;
+    Connection(Reactor& reactor, const Options& options);
     ~Connection() override;
 
     void make(std::unique_ptr<Protocol> protocol);

@@ -30,7 +30,8 @@ Listener::Listener(Reactor& reactor, Factory factory, const ListenerOptions& opt
     : reactor_(reactor),
       factory_(new SharedFactory(std::move(factory))),
       options_(options),
-      admission_(new Admission(options.max_connections, options.max_per_peer)) {}
+      admission_(new Admission(options.max_connections, options.max_per_peer)),
+      retry_(std::make_unique<Retry>(*this)) {}
 
 Listener::~Listener() {
     close();
@@ -61,7 +62,7 @@ void Listener::started(SocketId socket) {
 }
 
 void Listener::close() noexcept {
-    retry_.reset();
+    reactor_.timers().cancel(*retry_);
     if (socket_) reactor_.driver().close(std::exchange(socket_, SocketId()));
 }
 
@@ -83,20 +84,18 @@ void Listener::accepted(SocketId id, const Address& peer) {
         const Ref<Admission> admission = admission_;
         const ConnectionOptions options = options_.connection;
         Reactor& reactor = reactor_;
-        std::unique_ptr<Protocol> protocol;
         try {
-            protocol = factory->make();
+            if (auto protocol = factory->make()) {
+                Connection::start(reactor, id, std::move(protocol), options, admission);
+                return;
+            }
         } catch (...) {
             admission->leave(peer);
             reactor.driver().abort(id);
             throw;
         }
-        if (!protocol) {
-            admission->leave(peer);
-            reactor.driver().close(id);
-            return;
-        }
-        Connection::start(reactor, id, std::move(protocol), options, admission);
+        admission->leave(peer);
+        reactor.driver().close(id);
     });
 }
 
@@ -107,7 +106,6 @@ void Listener::connection_left() {
 
 void Listener::accept_failed(const Error& error) {
     reactor_.guard("accept", [&] {
-        if (!retry_) retry_ = std::make_unique<Retry>(*this);
         reactor_.timers().arm(*retry_, reactor_.now() + kShortagePause);
         if (const auto held = shortage_log_.allow(reactor_.now()); held >= 0) {
             log::warning("net", "cannot accept connections for now; they wait in the backlog",

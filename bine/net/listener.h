@@ -46,7 +46,7 @@ private:
     SocketId socket_;
     Address address_;
     Ref<Admission> admission_;
-    std::unique_ptr<Retry> retry_;
+    const std::unique_ptr<Retry> retry_;  // made beforehand, as memory may be what is short
     log::Limit refused_log_;
     log::Limit shortage_log_{std::chrono::seconds(10)};
     bool waiting_for_room_ = false;

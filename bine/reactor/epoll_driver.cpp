@@ -119,7 +119,7 @@ void EpollDriver::wait(TimePoint deadline) {
 }
 
 int EpollDriver::poll(TimePoint deadline, Level& level) noexcept {
-    if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front().first);
+    if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front()->lingers_until);
     timespec timeout{};
     const timespec* limit = deadline == TimePoint::max() ? nullptr : &timeout;
     int count = 0;
@@ -136,10 +136,9 @@ int EpollDriver::poll(TimePoint deadline, Level& level) noexcept {
 
 bool EpollDriver::must_not_sleep() const noexcept {
     if (!to_flush_.empty() || !notices_[0].empty() || !done_tasks_.empty() || second_lane_has_work()) return true;
-    return std::any_of(unpollable_.begin(), unpollable_.end(), [this](SocketId id) {
-        const Slot* slot = find(id);
-        return slot && slot->reads();
-    });
+    Slot* slot = unpollable_.front();
+    while (slot && !slot->reads()) slot = unpollable_.after(*slot);
+    return slot != nullptr;
 }
 
 void EpollDriver::dispatch(uint64_t word, uint32_t events) {
@@ -164,29 +163,31 @@ void EpollDriver::dispatch(uint64_t word, uint32_t events) {
 void EpollDriver::serve(const Event& event) {
     Slot* slot = find(event.id);
     if (!slot) return;
-    switch (slot->kind) {
-        case Kind::stream: stream_ready(*slot, event.events); break;
-        case Kind::listener: accept_some(*slot); break;
-        case Kind::datagram: read_datagrams(*slot); break;
-        case Kind::watch: {
-            const bool broken = event.events & (EPOLLERR | EPOLLHUP);
-            const uint32_t asked = slot->registered.value_or(0);
-            slot->watch_sink->ready((event.events & EPOLLIN) || (broken && (asked & EPOLLIN)),
-                                    (event.events & EPOLLOUT) || (broken && (asked & EPOLLOUT)));
-            break;
+    try {
+        switch (slot->kind) {
+            case Kind::stream: stream_ready(*slot, event.events); break;
+            case Kind::listener: accept_some(*slot); break;
+            case Kind::datagram: read_datagrams(*slot); break;
+            case Kind::watch: watched_ready(*slot, event.events); break;
         }
+    } catch (const std::bad_alloc&) {
+        out_of_memory(event.id);
     }
 }
 
+void EpollDriver::watched_ready(Slot& slot, uint32_t events) {
+    const bool broken = events & (EPOLLERR | EPOLLHUP);
+    const uint32_t asked = slot.registered.value_or(0);
+    slot.watch_sink->ready((events & EPOLLIN) || (broken && (asked & EPOLLIN)),
+                           (events & EPOLLOUT) || (broken && (asked & EPOLLOUT)));
+}
+
 void EpollDriver::serve_unpollable() {
-    for (std::size_t i = 0; i < unpollable_.size(); ++i) {
-        Slot* slot = find(unpollable_[i]);
-        if (!slot) {
-            unpollable_[i--] = unpollable_.back();
-            unpollable_.pop_back();
-        } else if (slot->reads()) {
-            dispatch(slot->id.word(), EPOLLIN);
-        }
+    IntrusiveList<Slot, RareTag> now;
+    now.splice_back(unpollable_);
+    while (Slot* slot = now.pop_front()) {
+        unpollable_.push_back(*slot);
+        if (slot->reads()) dispatch(slot->id.word(), EPOLLIN);
     }
 }
 
@@ -215,7 +216,7 @@ void EpollDriver::wake() noexcept {
 void EpollDriver::prepare_sleep(TimePoint deadline) {
     flush_all();
     if (must_not_sleep()) wake();
-    if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front().first);
+    if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front()->lingers_until);
     if (!host_timer_) {
         if (deadline == TimePoint::max()) return;
         host_timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
@@ -287,7 +288,7 @@ void EpollDriver::refresh_interest(Slot& slot) noexcept {
     int failed = slot.unpollable ? 0 : apply(slot.input.get(), word, slot.registered, one ? input | output : input);
     if (failed == EPERM || (failed != 0 && slot.kind != Kind::stream)) {
         slot.unpollable = true;
-        unpollable_.push_back(slot.id);
+        unpollable_.push_back(slot);
         failed = 0;
     }
     if (!one && output != 0) {
@@ -296,7 +297,7 @@ void EpollDriver::refresh_interest(Slot& slot) noexcept {
         // Not with an interest of nothing: that a pipe has lost its reader would be reported for ever.
         stop_watching(slot.output.get(), slot.output_registered);
     }
-    if (failed != 0) end(slot, Error::from_errno(failed, "watch the socket of " + slot.peer.to_string()));
+    if (failed != 0) break_off(slot, failed, "watch the socket of ");
 }
 
 Result<SocketId> EpollDriver::listen(const Address& address, const ListenOptions& options, AcceptSink& sink) {
@@ -339,9 +340,7 @@ void EpollDriver::accept_some(Slot& listener) {
             Slot* after = find(id);
             if (after && !after->sink) erase(*after);
         } else if (is_scarcity(error)) {
-            slot->paused = true;
-            refresh_interest(*slot);
-            slot->accept_sink->accept_failed(Error::from_errno(error, "accept a connection"));
+            accept_fails(*slot, Error::from_errno(error, "accept a connection"));
             return;
         } else if (error == EAGAIN) {
             break;
@@ -350,6 +349,19 @@ void EpollDriver::accept_some(Slot& listener) {
     Slot* slot = find(listener_id);
     if (slot && slot->paused && slot->registered.value_or(0) != 0)
         apply(slot->input.get(), slot->id.word(), slot->registered, 0);
+}
+
+void EpollDriver::accept_fails(Slot& listener, const Error& error) {
+    listener.paused = true;
+    refresh_interest(listener);
+    listener.accept_sink->accept_failed(error);
+}
+
+// A stream ends, a listener pauses; what else there is to tell comes again.
+void EpollDriver::out_of_memory(SocketId id) {
+    Slot* slot = find(id);
+    if (slot && slot->kind == Kind::stream) end(*slot, Error::out_of_memory());
+    if (slot && slot->kind == Kind::listener) accept_fails(*slot, Error::out_of_memory());
 }
 
 Result<SocketId> EpollDriver::open_datagram(const Address& local, const Address& remote, DatagramSink& sink) {

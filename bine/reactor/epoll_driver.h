@@ -15,7 +15,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -81,6 +80,7 @@ public:
 private:
     struct FlushTag;
     struct NoticeTag;
+    struct RareTag;
     struct Slot;
     // What one depth of nested waits needs for itself: outer callbacks still look at the outer buffer.
     struct Level;
@@ -112,6 +112,7 @@ private:
     void dispatch(uint64_t word, uint32_t events);
     void serve(const Event& event);
     void serve_unpollable();
+    void watched_ready(Slot& slot, uint32_t events);
     void deliver_notices(Lane lane);
     void end_lingering(TimePoint now) noexcept;
     void finish_thread_tasks();
@@ -127,18 +128,20 @@ private:
 
     void queue_for_flush(Slot& slot) noexcept;
     void flush(Slot& slot) noexcept;
-    long send_front(Slot& slot) noexcept;
+    long send_front(Slot& slot);
     long send_file(Slot& slot) noexcept;
     long send_memory(Slot& slot, std::span<iovec> parts, bool more) noexcept;
     long send_at_once(Slot& slot, std::string_view bytes) noexcept;
     void after_flush(Slot& slot) noexcept;
     void queue_emptied(Slot& slot) noexcept;
     void write_failed(Slot& slot, int error) noexcept;
-    static Error write_error(const Slot& slot, int error);
+    void break_off(Slot& slot, int error, const char* what) noexcept;
     void end(Slot& slot, std::optional<Error> error) noexcept;
     void notify(Slot& slot) noexcept;
 
     void accept_some(Slot& slot);
+    void accept_fails(Slot& listener, const Error& error);
+    void out_of_memory(SocketId id);
     void read_datagrams(Slot& slot);
     std::span<char> shared_buffer() noexcept;
 
@@ -156,10 +159,9 @@ private:
         IntrusiveList<Slot, NoticeTag> pending;
         IntrusiveList<Slot, NoticeTag> running;  // a nested wait goes on with what the outer one has not reached
     };
-    Notices notices_[2];  // by lane
-    // Oldest first.
-    std::deque<std::pair<TimePoint, SocketId>> lingering_;
-    std::vector<SocketId> unpollable_;
+    Notices notices_[2];                      // by lane
+    IntrusiveList<Slot, RareTag> lingering_;  // oldest first
+    mutable IntrusiveList<Slot, RareTag> unpollable_;
     std::vector<Event> second_events_;
     std::vector<std::unique_ptr<Level>> levels_;
     std::size_t depth_ = 0;

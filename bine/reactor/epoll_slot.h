@@ -5,7 +5,7 @@
 
 namespace bine {
 
-struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag> {
+struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<RareTag> {
     Slot(Kind k, Descriptor fd) : input(std::move(fd)), kind(k) {}
 
     int output_fd() const noexcept { return output ? output.get() : input.get(); }
@@ -35,6 +35,7 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag> {
     int write_error = 0;
     std::optional<Error> error;
     Address peer;
+    TimePoint lingers_until{};
     Kind kind;
     Phase phase = Phase::open;
     Lane lane = Lane::native;

@@ -20,6 +20,14 @@ constexpr uint64_t kSentPerTurn = 1u << 20;
 constexpr std::size_t kParts = 64;
 constexpr std::size_t kDescriptorsPerMessage = 253;  // SCM_MAX_FD
 
+Error error_of(int error, std::string what, const std::string& peer) {
+    if (error == ENODATA) return Error(Errc::end_of_stream, "send a file: it has become shorter");
+    if (error == EOPNOTSUPP) {
+        return Error(Errc::unsupported, "pass a descriptor to " + peer + ": only Unix sockets can do that");
+    }
+    return Error::from_errno(error, what + peer);
+}
+
 }  // namespace
 
 EpollDriver::Slot* EpollDriver::find_stream(SocketId id) const noexcept {
@@ -37,7 +45,7 @@ Result<SocketId> EpollDriver::connect(const Address& remote, const Address& loca
     slot->phase = Phase::connecting;
     slot->passes_descriptors = remote.family() == Address::Family::local;
     if (made->failed != 0) {
-        end(*slot, Error::from_errno(made->failed, "connect to " + remote.to_string()));
+        break_off(*slot, made->failed, "connect to ");
     } else {
         refresh_interest(*slot);
     }
@@ -122,7 +130,7 @@ void EpollDriver::stream_ready(Slot& slot, uint32_t events) {
 
 void EpollDriver::connect_finished(Slot& slot) {
     if (const int error = socket::take_error(slot.input.get(), system_)) {
-        end(slot, Error::from_errno(error, "connect to " + slot.peer.to_string()));
+        break_off(slot, error, "connect to ");
         return;
     }
     slot.phase = Phase::open;
@@ -149,14 +157,14 @@ void EpollDriver::receive(Slot& slot) {
         input_ended(slot);
     } else if (errno != EAGAIN && errno != EINTR) {
         const int error = slot.write_error != 0 ? slot.write_error : errno;
-        end(slot, Error::from_errno(error, "receive from " + slot.peer.to_string()));
+        break_off(slot, error, "receive from ");
     }
 }
 
 void EpollDriver::input_ended(Slot& slot) {
     slot.ended_there = true;
     if (slot.write_error != 0) {
-        end(slot, Error::from_errno(slot.write_error, "send to " + slot.peer.to_string()));
+        break_off(slot, slot.write_error, "send to ");
         return;
     }
     Sink* sink = slot.sink;
@@ -220,17 +228,17 @@ void EpollDriver::discard(Slot& slot) noexcept {
         slot.ended_there = true;
         refresh_interest(slot);
     } else {
-        end(slot, Error::from_errno(errno, "send to " + slot.peer.to_string()));
+        break_off(slot, errno, "send to ");
     }
 }
 
 // The kernel says that it is over while nobody reads: a reset is reported, an end waits. A write that failed has taken
 // the error of the socket with it.
 void EpollDriver::hung_up(Slot& slot, uint32_t events) noexcept {
-    if (slot.write_error != 0) return end(slot, write_error(slot, slot.write_error));
+    if (slot.write_error != 0) return break_off(slot, slot.write_error, "send to ");
     const int error = (events & EPOLLERR) && slot.socket ? socket::take_error(slot.input.get(), system_) : 0;
     if (error != 0) {
-        end(slot, Error::from_errno(error, "receive from " + slot.peer.to_string()));
+        break_off(slot, error, "receive from ");
     } else if (slot.output && (events & EPOLLERR)) {
         write_failed(slot, EPIPE);
     } else {
@@ -291,7 +299,7 @@ void EpollDriver::flush_all() noexcept {
     }
 }
 
-void EpollDriver::flush(Slot& slot) noexcept {
+void EpollDriver::flush(Slot& slot) noexcept try {
     if (slot.write_error != 0 || slot.phase == Phase::ended) return;
     slot.blocked = false;
     uint64_t sent = 0;
@@ -314,10 +322,12 @@ void EpollDriver::flush(Slot& slot) noexcept {
         }
     }
     after_flush(slot);
+} catch (const std::bad_alloc&) {
+    write_failed(slot, ENOMEM);
 }
 
 // Sends from the front of the queue: bytes sent, or -1 and errno.
-long EpollDriver::send_front(Slot& slot) noexcept {
+long EpollDriver::send_front(Slot& slot) {
     while (slot.queue.front_descriptor()) {
         if (!slot.passes_descriptors) {
             errno = EOPNOTSUPP;
@@ -406,7 +416,8 @@ void EpollDriver::queue_emptied(Slot& slot) noexcept {
     }
     if (slot.phase == Phase::closing) {
         slot.phase = Phase::lingering;
-        lingering_.emplace_back(now() + kLinger, slot.id);
+        slot.lingers_until = now() + kLinger;
+        lingering_.push_back(slot);
         slot.closed_due = true;
         notify(slot);
     } else if (slot.ended_there) {
@@ -425,16 +436,14 @@ void EpollDriver::write_failed(Slot& slot, int error) noexcept {
         return;
     }
     if (slot.socket) socket::set_reset_on_close(slot.input.get());
-    end(slot, write_error(slot, error));
+    break_off(slot, error, "send to ");
 }
 
-Error EpollDriver::write_error(const Slot& slot, int error) {
-    if (error == ENODATA) return Error(Errc::end_of_stream, "send a file: it has become shorter");
-    if (error == EOPNOTSUPP) {
-        return Error(Errc::unsupported,
-                     "pass a descriptor to " + slot.peer.to_string() + ": only Unix sockets can do that");
-    }
-    return Error::from_errno(error, "send to " + slot.peer.to_string());
+// Ends it with an error in words, for which there may be no memory.
+void EpollDriver::break_off(Slot& slot, int error, const char* what) noexcept try {
+    end(slot, error_of(error, what, slot.peer.to_string()));
+} catch (const std::bad_alloc&) {
+    end(slot, Error::out_of_memory());
 }
 
 void EpollDriver::shutdown(SocketId id) noexcept {
@@ -452,7 +461,7 @@ void EpollDriver::close(SocketId id) noexcept {
         return;
     }
     if (slot->phase == Phase::connecting || slot->write_error != 0) {
-        end(*slot, slot->write_error ? std::optional(Error::from_errno(slot->write_error, "send")) : std::nullopt);
+        slot->write_error != 0 ? break_off(*slot, slot->write_error, "send to ") : end(*slot, std::nullopt);
     } else if (slot->phase == Phase::open) {
         slot->phase = Phase::closing;
         slot->shut = true;
@@ -527,13 +536,10 @@ void EpollDriver::deliver_notices(Lane lane) {
 }
 
 void EpollDriver::end_lingering(TimePoint now) noexcept {
-    while (!lingering_.empty() && lingering_.front().first <= now) {
-        const SocketId id = lingering_.front().second;
-        lingering_.pop_front();
-        Slot* slot = find(id);
-        if (slot && slot->phase == Phase::lingering) erase(*slot);
+    while (!lingering_.empty() && lingering_.front()->lingers_until <= now) {
+        Slot* slot = lingering_.pop_front();
+        if (slot->phase == Phase::lingering) erase(*slot);
     }
-    while (!lingering_.empty() && !find(lingering_.front().second)) lingering_.pop_front();
 }
 
 uint64_t EpollDriver::queued(SocketId id) const noexcept {

@@ -16,10 +16,10 @@
 
 namespace bine::testing {
 
-// The n-th allocation of this thread from now on throws std::bad_alloc, and the ones behind it do not.
+// The n-th allocation of this thread from now on throws std::bad_alloc, as do those behind it, `in_a_row` in all.
 class FailNthAllocation {
 public:
-    explicit FailNthAllocation(uint64_t n) noexcept;
+    explicit FailNthAllocation(uint64_t n, uint64_t in_a_row = 1) noexcept;
     ~FailNthAllocation();
     FailNthAllocation(const FailNthAllocation&) = delete;
     FailNthAllocation& operator=(const FailNthAllocation&) = delete;
