@@ -1,5 +1,6 @@
 // Coroutines over a network that goes wrong: task groups, time limits, cancelled reads, queues.
 #include <algorithm>
+#include <deque>
 
 #include "bine/async/queue.h"
 #include "bine/async/semaphore.h"
@@ -188,6 +189,61 @@ void queues(World& world) {
     world.finish();
 }
 
+// Fires once for each time that it is armed, at its time, and not when it was taken back.
+class Alarm final : public Timer {
+public:
+    Alarm(World& world, Reactor& reactor) : world_(world), reactor_(reactor) {}
+
+    void set() {
+        due_ = reactor_.now() + Duration(uint64_t{1} << world_.choose("an alarm in 2^x ns", 46));
+        set_ = true;
+        reactor_.timers().arm(*this, due_);
+    }
+    void take_back() {
+        set_ = false;
+        reactor_.timers().cancel(*this);
+    }
+    bool is_set() const noexcept { return set_; }
+
+    void expired() override {
+        world_.check(set_, "a timer fires once for each time that it is armed, and not when it was taken back");
+        world_.check(reactor_.now() == due_, "a timer fires at its time");
+        set_ = false;
+        if (world_.one_in("a timer turns its reactor", 4)) reactor_.turn(TimePoint::min());
+        if (!set_ && world_.one_in("a timer arms itself", 3)) set();
+    }
+
+private:
+    World& world_;
+    Reactor& reactor_;
+    TimePoint due_{};
+    bool set_ = false;
+};
+
+Deferred<> set_alarms(World& world, Reactor& reactor) {
+    std::deque<Alarm> alarms;
+    for (int i = 0; i < 6; ++i) alarms.emplace_back(world, reactor);
+    for (int i = 0; i < 40; ++i) {
+        Alarm& one = alarms[world.choose("which alarm", alarms.size())];
+        if (world.one_in("an alarm is taken back", 4)) {
+            one.take_back();
+        } else {
+            one.set();
+        }
+        const Duration pause(uint64_t{1} << world.choose("a pause of 2^x ns", 40));
+        if (world.one_in("a pause between alarms", 2)) co_await sleep(reactor, pause);
+    }
+    const auto is_set = [](const Alarm& one) { return one.is_set(); };
+    while (std::any_of(alarms.begin(), alarms.end(), is_set)) co_await sleep(reactor, 1h);
+}
+
+void alarms(World& world) {
+    Host& host = world.add_host("host");
+    host.run([&world](Reactor& reactor) { return set_alarms(world, reactor); });
+    world.must([&] { return host.done(); }, "every alarm is over", 24h * 365);
+    world.finish();
+}
+
 }  // namespace
 
 std::vector<sim::Scenario> async_scenarios() {
@@ -195,6 +251,7 @@ std::vector<sim::Scenario> async_scenarios() {
     all.push_back({"async-limits", limits});
     all.push_back({"async-groups", groups});
     all.push_back({"async-queues", queues});
+    all.push_back({"async-alarms", alarms});
     return all;
 }
 

@@ -5,6 +5,8 @@
 
 #include "bine/async/sleep.h"
 #include "bine/async/within.h"
+#include "bine/net/connection_ref.h"
+#include "bine/net/line_protocol.h"
 #include "bine/net/udp.h"
 #include "scenarios.h"
 #include "scenes.h"
@@ -244,6 +246,91 @@ void vanishing(World& world) {
     world.finish();
 }
 
+// Who is in a room, or was: references outlive connections.
+struct Room {
+    World& world;
+    std::vector<ConnectionRef> members;
+    int present = 0;
+};
+
+// A protocol without coroutines. Everybody hears what a member says, until that says "bye".
+class Member final : public LineProtocol {
+public:
+    explicit Member(Room& room) : room_(room) {}
+
+    void connection_made(Transport& transport) override {
+        LineProtocol::connection_made(transport);
+        room_.world.check(!self_, "a connection is made once");
+        self_ = transport.ref();
+        room_.members.push_back(self_);
+        ++room_.present;
+    }
+    void line_received(std::string_view line) override {
+        room_.world.check(self_ && !gone_, "a member is told nothing before its first event nor behind its end");
+        if (line == "bye") {
+            gone_ = true;
+            return transport().close();
+        }
+        for (const ConnectionRef& one : room_.members) one.write(std::string(line) + "\r\n");
+        if (room_.world.one_in("a member is thrown out", 40)) {
+            gone_ = true;
+            transport().abort();
+        }
+    }
+    void connection_lost(const CloseReason&) override {
+        room_.world.check(!lost_, "a connection is lost once");
+        room_.world.check(!self_, "a reference to a connection that is lost leads nowhere");
+        gone_ = lost_ = true;
+        --room_.present;
+    }
+
+private:
+    Room& room_;
+    ConnectionRef self_;
+    bool gone_ = false;
+    bool lost_ = false;
+};
+
+constexpr int kSaid = 15;
+
+// Says numbered lines, and says on behind its "bye". What it hears is in each speaker's order.
+Deferred<> chat(World& world, Reactor& reactor, int number) {
+    auto stream = co_await dial(reactor, "tcp:server:6667");
+    if (!stream) co_return;
+    std::string text;
+    for (int i = 0; i < kSaid; ++i) text += std::to_string(number) + " " + std::to_string(i) + "\r\n";
+    auto writing = write_in_pieces(world, reactor, *stream, text + "bye\r\nlate\r\n");
+    std::map<std::string, int> next;
+    while (true) {
+        const auto line = co_await stream->next_line().as_result();
+        if (!line || !*line) break;
+        const std::size_t space = (**line).find(' ');
+        const std::string who = (**line).substr(0, space);
+        const std::string what = space == std::string::npos ? "" : (**line).substr(space + 1);
+        const auto heard = next.emplace(who, std::atoi(what.c_str())).first;
+        world.check(what == std::to_string(heard->second++), "what a member says is heard once, whole, and in order");
+    }
+    co_await std::move(writing).as_result();
+    world.sometimes(next[std::to_string(number)] == kSaid, "room: a member hears all that it said");
+}
+
+void room(World& world) {
+    Room here{.world = world, .members = {}};
+    Host& server = world.add_host("server");
+    server.run([&here](Reactor& reactor) -> Deferred<> {
+        auto port = co_await listen(reactor, "tcp:6667", Factory([&here] { return std::make_unique<Member>(here); }));
+        co_await port.closed();
+    });
+    std::vector<Host*> clients;
+    for (int i = 0; i < 3; ++i) {
+        clients.push_back(&world.add_host("client" + std::to_string(i)));
+        clients.back()->run([&world, i](Reactor& reactor) { return chat(world, reactor, i); });
+    }
+    for (const Host* client : clients) world.must([client] { return client->done(); }, "every client ends", 2h);
+    world.must([&here] { return here.present == 0; }, "nobody stays whose client has ended", 2h);
+    world.finish();
+}
+
 }  // namespace
 
 std::vector<sim::Scenario> net_scenarios() {
@@ -253,6 +340,7 @@ std::vector<sim::Scenario> net_scenarios() {
     all.push_back({"net-datagrams", datagrams});
     all.push_back({"net-nobody", nobody});
     all.push_back({"net-vanishing", vanishing});
+    all.push_back({"net-room", room});
     return all;
 }
 
