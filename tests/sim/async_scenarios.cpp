@@ -192,10 +192,10 @@ void queues(World& world) {
 // Fires once for each time that it is armed, at its time, and not when it was taken back.
 class Alarm final : public Timer {
 public:
-    Alarm(World& world, Reactor& reactor) : world_(world), reactor_(reactor) {}
+    Alarm(World& world, Reactor& reactor, std::deque<Alarm>& all) : world_(world), reactor_(reactor), all_(all) {}
 
     void set() {
-        due_ = reactor_.now() + Duration(uint64_t{1} << world_.choose("an alarm in 2^x ns", 46));
+        due_ = reactor_.now() + Duration(uint64_t{1} << 5 * world_.choose("an alarm in 32^x ns", 10));
         set_ = true;
         reactor_.timers().arm(*this, due_);
     }
@@ -203,26 +203,31 @@ public:
         set_ = false;
         reactor_.timers().cancel(*this);
     }
-    bool is_set() const noexcept { return set_; }
+    bool is_over() const noexcept { return !set_ && rings_ == 0; }
 
     void expired() override {
         world_.check(set_, "a timer fires once for each time that it is armed, and not when it was taken back");
         world_.check(reactor_.now() == due_, "a timer fires at its time");
         set_ = false;
+        ++rings_;
+        if (world_.one_in("a timer takes one back", 4)) all_[world_.choose("which alarm", all_.size())].take_back();
         if (world_.one_in("a timer turns its reactor", 4)) reactor_.turn(TimePoint::min());
+        --rings_;
         if (!set_ && world_.one_in("a timer arms itself", 3)) set();
     }
 
 private:
     World& world_;
     Reactor& reactor_;
+    std::deque<Alarm>& all_;
     TimePoint due_{};
     bool set_ = false;
+    int rings_ = 0;  // calls of expired() on the stack
 };
 
 Deferred<> set_alarms(World& world, Reactor& reactor) {
     std::deque<Alarm> alarms;
-    for (int i = 0; i < 6; ++i) alarms.emplace_back(world, reactor);
+    for (int i = 0; i < 6; ++i) alarms.emplace_back(world, reactor, alarms);
     for (int i = 0; i < 40; ++i) {
         Alarm& one = alarms[world.choose("which alarm", alarms.size())];
         if (world.one_in("an alarm is taken back", 4)) {
@@ -230,11 +235,11 @@ Deferred<> set_alarms(World& world, Reactor& reactor) {
         } else {
             one.set();
         }
-        const Duration pause(uint64_t{1} << world.choose("a pause of 2^x ns", 40));
+        const Duration pause(uint64_t{1} << 5 * world.choose("a pause of 32^x ns", 8));
         if (world.one_in("a pause between alarms", 2)) co_await sleep(reactor, pause);
     }
-    const auto is_set = [](const Alarm& one) { return one.is_set(); };
-    while (std::any_of(alarms.begin(), alarms.end(), is_set)) co_await sleep(reactor, 1h);
+    const auto is_over = [](const Alarm& one) { return one.is_over(); };
+    while (!std::all_of(alarms.begin(), alarms.end(), is_over)) co_await sleep(reactor, 1h);
 }
 
 void alarms(World& world) {
