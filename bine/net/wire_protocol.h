@@ -39,10 +39,17 @@ public:
     explicit WireProtocol(P parser = P()) : wire_(std::move(parser)) {}
 
     void connection_made(Transport& transport) override { transport_ = &transport; }
-    void data_received(std::string_view bytes) final { run(tail_.join(bytes)); }
+    void data_received(std::string_view bytes) final {
+        if (running_) {
+            meanwhile_.append(bytes);
+            return;
+        }
+        run(tail_.join(bytes));
+        if (ended_ && !lagging_) finish();
+    }
     bool end_received() final {
         ended_ = true;
-        if (!lagging_) finish();
+        if (!lagging_ && !running_) finish();
         return true;
     }
 
@@ -80,7 +87,16 @@ protected:
     void upgrade(std::unique_ptr<Protocol> next) noexcept { next_ = std::move(next); }
 
 private:
+    // What comes while event_received() is on the stack, in a nested turn, is looked at when that has returned.
     void run(std::string_view input) {
+        take_events(input);
+        while (!meanwhile_.empty() && !replaced_) {
+            const std::string more = std::exchange(meanwhile_, {});
+            take_events(tail_.join(more));
+        }
+    }
+
+    void take_events(std::string_view input) {
         Event event;
         running_ = true;
         while (!next_ && !lagging_ && !failed_ && !transport_->is_closing()) {
@@ -99,6 +115,7 @@ private:
 
     void hand_over(std::string_view leftover) {
         replaced_ = true;
+        if (!meanwhile_.empty()) leftover = meanwhile_.insert(0, leftover);
         transport_->resume_reading();  // lag() has paused it, perhaps
         transport_->replace_protocol(std::move(next_), leftover);
     }
@@ -121,6 +138,7 @@ private:
 
     P wire_;
     InputTail tail_;
+    std::string meanwhile_;
     Transport* transport_ = nullptr;
     std::unique_ptr<Protocol> next_;
     bool lagging_ = false;

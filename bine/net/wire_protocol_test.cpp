@@ -70,6 +70,20 @@ TEST_CASE("lines are the same wherever the bytes are split") {
     CHECK(bytes.lines.text == "one||two|");
 }
 
+TEST_CASE("what comes while an event turns the reactor, the end too, is told behind what came before") {
+    LineScene scene;
+    scene.lines.on_line = [&](std::string_view line) {
+        if (line != "one") return;
+        scene.transport.receive("thr");
+        scene.transport.receive("ee\r\nfour\r\n");
+        scene.transport.receive_end();
+        scene.lines.text += "(one)";
+    };
+    scene.transport.receive("on");
+    scene.transport.receive("e\r\ntwo\r\n");
+    CHECK(scene.lines.text == "one|(one)two|three|four|end");
+}
+
 TEST_CASE("a line is sent with its delimiter, and one that holds it is not") {
     LineScene scene;
     CHECK(scene.lines.send_line("hello"));
