@@ -279,7 +279,10 @@ public:
             gone_ = true;
             return transport().close();
         }
-        for (const ConnectionRef& one : room_.members) one.write(std::string(line) + "\r\n");
+        const std::string said = std::string(line) + "\r\n";
+        if (room_.world.one_in("a member turns its reactor", 8)) transport().reactor().turn(TimePoint::min());
+        for (const ConnectionRef& one : room_.members) one.write(said);
+        if (gone_) return;
         if (room_.world.one_in("a member is thrown out", 40)) {
             gone_ = true;
             transport().abort();
