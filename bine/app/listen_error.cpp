@@ -45,7 +45,8 @@ std::optional<PortEndpoint> try_find_port(std::string_view endpoint) {
 std::string cure_for(std::string_view endpoint, const Error& error) {
     const auto at = try_find_port(endpoint);
     if (error.is_errno(EADDRINUSE)) {
-        if (!at) return "another program listens there, or it is no socket: stop it, or choose another path with --listen";
+        if (!at)
+            return "another program listens there, or it is no socket: stop it, or choose another path with --listen";
         const uint64_t other = at->port < 65535 ? at->port + 1 : at->port - 1;
         return "another program listens there: stop it, or try --listen " + at->with_port(other);
     }

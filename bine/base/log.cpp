@@ -78,7 +78,8 @@ void write(Level level, std::string_view area, std::string_view text, std::span<
     if (!enabled(level) || !sink()) return;
     try {
         sink()(Record{level, area, text, fields});
-    } catch (...) {  // a line that cannot be written is dropped: whoever logs has worse to deal with
+    } catch (...) {
+        // A line that cannot be written is dropped: whoever logs has worse to deal with.
     }
 }
 

@@ -91,7 +91,7 @@ Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote,
     if (!socket) return fail(socket.error());
     connection->socket_ = *socket;
     connection->set_write_limits(options.write_high, options.write_low);
-    owner.release();
+    (void)owner.release();
     return connection;
 }
 

@@ -217,9 +217,7 @@ void Reactor::destroy_disposed() noexcept {
 }
 
 // A wish to stop is none: it has woken the driver, and a host that calls run_ready() has no run() to leave.
-bool Reactor::has_ready_work() const noexcept {
-    return !calls_[0].empty() || !calls_[1].empty() || !mailbox_->empty();
-}
+bool Reactor::has_ready_work() const noexcept { return !calls_[0].empty() || !calls_[1].empty() || !mailbox_->empty(); }
 
 void Reactor::call_soon(Call& call, Lane lane) noexcept {
     if (call.linked()) return;

@@ -347,7 +347,8 @@ Result<> SimDriver::look_up(const std::string& name, Address::Family family, Fun
     std::erase_if(addresses,
                   [family](const Address& one) { return family != Address::Family::none && one.family() != family; });
     if (addresses.empty() || world_.one_in("a name is not found", world_.options_.lookup_failure)) {
-        return fail(Errc::not_found, "look up \"" + name + "\": no host of this world is called so, as far as is known now");
+        return fail(Errc::not_found,
+                    "look up \"" + name + "\": no host of this world is called so, as far as is known now");
     }
     for (const Address& address : addresses) found(address);
     return {};

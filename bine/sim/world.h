@@ -30,7 +30,7 @@
 namespace bine {
 class Address;
 class Driver;
-}
+}  // namespace bine
 
 namespace bine::sim {
 
