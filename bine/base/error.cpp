@@ -48,23 +48,6 @@ const std::error_category& category() noexcept {
     return instance;
 }
 
-struct Error::Block final : Counted {
-    Block(std::error_code c, std::string t, Place p, std::exception_ptr e = nullptr)
-        : code(c), text(std::move(t)), place(p), cause(std::move(e)) {}
-
-    const std::error_code code;
-    const std::string text;
-    const Place place;
-    const std::exception_ptr cause;
-};
-
-Error::Error(Ref<Block> block) noexcept : block_(std::move(block)) {}
-Error::Error(const Error&) noexcept = default;
-Error::Error(Error&&) noexcept = default;
-Error& Error::operator=(const Error&) noexcept = default;
-Error& Error::operator=(Error&&) noexcept = default;
-Error::~Error() = default;
-
 Error::Error(std::error_code code, std::string_view text, Place place) noexcept {
     try {
         block_ = Ref<Block>(new Block(code, text.empty() ? code.message() : std::string(text), place));
@@ -79,8 +62,6 @@ const Error::Block& Error::block() const noexcept {
     static const Block none({ENOMEM, std::system_category()}, "out of memory", Place::current());
     return block_ ? *block_ : none;
 }
-
-Error Error::out_of_memory() noexcept { return Error(Ref<Block>()); }
 
 Error Error::from_errno(int number, std::string_view text, Place place) noexcept try {
     const std::error_code code(number, std::system_category());
@@ -116,12 +97,6 @@ Error Error::with_context(std::string_view what) const {
     sentence += text();
     return Error(Ref<Block>(new Block(code(), std::move(sentence), place(), cause())));
 }
-
-std::error_code Error::code() const noexcept { return block().code; }
-const std::string& Error::text() const noexcept { return block().text; }
-const Place& Error::place() const noexcept { return block().place; }
-std::exception_ptr Error::cause() const noexcept { return block().cause; }
-const char* Error::what() const noexcept { return text().c_str(); }
 
 void Error::rethrow() const {
     if (!block_) throw std::bad_alloc();

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "bine/base/place.h"
 #include "bine/base/ref.h"
@@ -39,29 +40,23 @@ public:
     Error(std::error_code code, std::string_view text, Place place = Place::current()) noexcept;
     Error(Errc code, std::string_view text, Place place = Place::current()) noexcept;
 
-    Error(const Error&) noexcept;
-    Error(Error&&) noexcept;
-    Error& operator=(const Error&) noexcept;
-    Error& operator=(Error&&) noexcept;
-    ~Error() override;
-
     // `text` says what was tried; the system's words for `number` follow it.
     static Error from_errno(int number, std::string_view text, Place place = Place::current()) noexcept;
     // Wraps any exception; an Error comes back as it was. rethrow() then throws the original.
     static Error from_exception(std::exception_ptr cause, Place place = Place::current()) noexcept;
     static Error from_current_exception(Place place = Place::current()) noexcept;
     // What std::bad_alloc becomes, and every error that there is no memory to make: ENOMEM. Making one never throws.
-    static Error out_of_memory() noexcept;
+    static Error out_of_memory() noexcept { return Error(Ref<Block>()); }
 
     // The same error with "`what`: " before its text, for the layer that knows what was being done.
     Error with_context(std::string_view what) const;
 
-    std::error_code code() const noexcept;
+    std::error_code code() const noexcept { return block().code; }
     // One sentence without a newline: what was tried, then why it failed.
-    const std::string& text() const noexcept;
-    const Place& place() const noexcept;
-    std::exception_ptr cause() const noexcept;
-    const char* what() const noexcept override;
+    const std::string& text() const noexcept { return block().text; }
+    const Place& place() const noexcept { return block().place; }
+    std::exception_ptr cause() const noexcept { return block().cause; }
+    const char* what() const noexcept override { return text().c_str(); }
 
     bool is(Errc code) const noexcept { return this->code() == make_error_code(code); }
     bool is_errno(int number) const noexcept { return code() == std::error_code(number, std::system_category()); }
@@ -70,8 +65,16 @@ public:
     [[noreturn]] void rethrow() const;
 
 private:
-    struct Block;
-    explicit Error(Ref<Block> block) noexcept;
+    struct Block final : Counted {
+        Block(std::error_code c, std::string t, Place p, std::exception_ptr e = nullptr)
+            : code(c), text(std::move(t)), place(p), cause(std::move(e)) {}
+
+        const std::error_code code;
+        const std::string text;
+        const Place place;
+        const std::exception_ptr cause;
+    };
+    explicit Error(Ref<Block> block) noexcept : block_(std::move(block)) {}
     const Block& block() const noexcept;
 
     Ref<Block> block_;

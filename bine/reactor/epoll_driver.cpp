@@ -340,8 +340,7 @@ void EpollDriver::accept_some(Slot& listener) {
             Slot* after = find(id);
             if (after && !after->sink) erase(*after);
         } else if (is_scarcity(error)) {
-            accept_fails(*slot, Error::from_errno(error, "accept a connection"));
-            return;
+            return accept_fails(*slot, Error::from_errno(error, "accept a connection"));
         } else if (error == EAGAIN) {
             break;
         }
@@ -407,30 +406,22 @@ Result<> EpollDriver::send_datagram(SocketId id, std::string_view bytes, const A
 }
 
 Result<SocketId> EpollDriver::watch(int fd, bool readable, bool writable, WatchSink& sink, Lane lane) {
-    const uint32_t wanted = (readable ? uint32_t{EPOLLIN} : 0) | (writable ? uint32_t{EPOLLOUT} : 0);
     auto [id, slot] = add(Kind::watch, Descriptor(fd));
-    epoll_event event{.events = wanted, .data = {.u64 = id.word()}};
-    if (system_.epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
-        const int error = errno;
-        erase(*slot);
-        return fail(Error::from_errno(error, "watch descriptor " + std::to_string(fd)));
-    }
     slot->watch_sink = &sink;
     slot->lane = lane;
-    slot->registered = wanted;
-    return id;
+    const auto watched = rewatch(id, readable, writable);
+    if (watched) return id;
+    erase(*slot);
+    return fail(watched.error());
 }
 
 Result<> EpollDriver::rewatch(SocketId id, bool readable, bool writable) {
     Slot* slot = find(id);
     if (!slot || slot->kind != Kind::watch) return fail(Errc::closed, "watch a descriptor: not watched");
     const uint32_t wanted = (readable ? uint32_t{EPOLLIN} : 0) | (writable ? uint32_t{EPOLLOUT} : 0);
-    epoll_event event{.events = wanted, .data = {.u64 = id.word()}};
-    if (system_.epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, slot->input.get(), &event) != 0) {
-        return fail(Error::from_errno(errno, "watch descriptor " + std::to_string(slot->input.get())));
-    }
-    slot->registered = wanted;
-    return {};
+    const int failed = apply(slot->input.get(), id.word(), slot->registered, wanted);
+    if (failed == 0) return {};
+    return fail(Error::from_errno(failed, "watch descriptor " + std::to_string(slot->input.get())));
 }
 
 void EpollDriver::unwatch(SocketId id) noexcept {

@@ -129,10 +129,7 @@ void EpollDriver::stream_ready(Slot& slot, uint32_t events) {
 }
 
 void EpollDriver::connect_finished(Slot& slot) {
-    if (const int error = socket::take_error(slot.input.get(), system_)) {
-        break_off(slot, error, "connect to ");
-        return;
-    }
+    if (const int error = socket::take_error(slot.input.get(), system_)) return break_off(slot, error, "connect to ");
     slot.phase = Phase::open;
     if (!slot.queue.empty() || slot.shut) queue_for_flush(slot);
     refresh_interest(slot);
@@ -163,10 +160,7 @@ void EpollDriver::receive(Slot& slot) {
 
 void EpollDriver::input_ended(Slot& slot) {
     slot.ended_there = true;
-    if (slot.write_error != 0) {
-        break_off(slot, slot.write_error, "send to ");
-        return;
-    }
+    if (slot.write_error != 0) return break_off(slot, slot.write_error, "send to ");
     Sink* sink = slot.sink;
     if (slot.shut_down) {
         end(slot, std::nullopt);
@@ -306,10 +300,7 @@ void EpollDriver::flush(Slot& slot) noexcept try {
     while (!slot.queue.empty()) {
         const long count = send_front(slot);
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0 && errno != EAGAIN) {
-            write_failed(slot, errno);
-            return;
-        }
+        if (count < 0 && errno != EAGAIN) return write_failed(slot, errno);
         if (count < 0) {
             slot.blocked = slot.queue.size() > 0;  // NOLINT(readability-container-size-empty): descriptors alone do not leave
             break;
