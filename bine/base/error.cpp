@@ -48,6 +48,12 @@ const std::error_category& category() noexcept {
     return instance;
 }
 
+Error::Error(const Error&) noexcept = default;
+Error::Error(Error&&) noexcept = default;
+Error& Error::operator=(const Error&) noexcept = default;
+Error& Error::operator=(Error&&) noexcept = default;
+Error::~Error() = default;
+
 Error::Error(std::error_code code, std::string_view text, Place place) noexcept {
     try {
         block_ = Ref<Block>(new Block(code, text.empty() ? code.message() : std::string(text), place));

@@ -40,6 +40,12 @@ public:
     Error(std::error_code code, std::string_view text, Place place = Place::current()) noexcept;
     Error(Errc code, std::string_view text, Place place = Place::current()) noexcept;
 
+    Error(const Error&) noexcept;
+    Error(Error&&) noexcept;
+    Error& operator=(const Error&) noexcept;
+    Error& operator=(Error&&) noexcept;
+    ~Error() override;
+
     // `text` says what was tried; the system's words for `number` follow it.
     static Error from_errno(int number, std::string_view text, Place place = Place::current()) noexcept;
     // Wraps any exception; an Error comes back as it was. rethrow() then throws the original.

@@ -59,12 +59,8 @@ Result<SocketId> EpollDriver::adopt(Descriptor input, Descriptor output) {
     else [[maybe_unused]] const int same = output.release();
     slot->adopted = true;
     slot->socket = !pair && socket::is_socket(slot->input.get());
-    slot->input_blocked = !(::fcntl(slot->input.get(), F_GETFL) & O_NONBLOCK);
-    socket::set_non_blocking(slot->input.get());
-    if (pair) {
-        slot->output_blocked = !(::fcntl(slot->output.get(), F_GETFL) & O_NONBLOCK);
-        socket::set_non_blocking(slot->output.get());
-    }
+    slot->input_blocked = socket::set_non_blocking(slot->input.get());
+    slot->output_blocked = pair && socket::set_non_blocking(slot->output.get());
     if (slot->socket) {
         slot->peer = socket::peer_address(slot->input.get());
         slot->passes_descriptors = !slot->peer.is_ip();
@@ -270,10 +266,7 @@ long EpollDriver::send_at_once(Slot& slot, std::string_view bytes) noexcept {
 
 void EpollDriver::send(SocketId id, Output&& output) {
     Slot* slot = find_stream(id);
-    if (!slot || !slot->may_queue()) {
-        output.clear();
-        return;
-    }
+    if (!slot || !slot->may_queue()) return output.clear();
     if (output.empty()) return;
     slot->queue.append(std::move(output));
     queue_for_flush(*slot);
@@ -394,10 +387,7 @@ void EpollDriver::after_flush(Slot& slot) noexcept {
 // Does what was ordered behind the queue.
 void EpollDriver::queue_emptied(Slot& slot) noexcept {
     if (!slot.shut || slot.shut_down || slot.phase == Phase::connecting) return;
-    if (slot.phase == Phase::closing && (!slot.socket || slot.ended_there)) {
-        end(slot, std::nullopt);
-        return;
-    }
+    if (slot.phase == Phase::closing && (!slot.socket || slot.ended_there)) return end(slot, std::nullopt);
     slot.shut_down = true;
     if (slot.socket) {
         ::shutdown(slot.input.get(), SHUT_WR);
@@ -422,10 +412,7 @@ void EpollDriver::write_failed(Slot& slot, int error) noexcept {
     slot.blocked = false;
     slot.write_error = error;
     const bool gone = error == EPIPE || error == ECONNRESET;
-    if (gone && slot.reads() && !slot.output) {
-        refresh_interest(slot);
-        return;
-    }
+    if (gone && slot.reads() && !slot.output) return refresh_interest(slot);
     if (slot.socket) socket::set_reset_on_close(slot.input.get());
     break_off(slot, error, "send to ");
 }
@@ -466,10 +453,7 @@ void EpollDriver::close(SocketId id) noexcept {
 void EpollDriver::abort(SocketId id) noexcept {
     Slot* slot = find(id);
     if (!slot || slot->phase == Phase::ended) return;
-    if (slot->kind != Kind::stream) {
-        erase(*slot);
-        return;
-    }
+    if (slot->kind != Kind::stream) return erase(*slot);
     if (slot->socket) socket::set_reset_on_close(slot->input.get());
     if (slot->sink) {
         end(*slot, std::nullopt);

@@ -29,6 +29,20 @@ void set_flag(int fd, int level, int option, bool on) noexcept {
     ::setsockopt(fd, level, option, &value, sizeof value);
 }
 
+// 0 when it has none.
+int get_number(int fd, int option, SystemCalls& system) noexcept {
+    int number = 0;
+    socklen_t length = sizeof number;
+    return system.getsockopt(fd, SOL_SOCKET, option, &number, &length) == 0 ? number : 0;
+}
+
+Address ask_address(int fd, int (*ask)(int, sockaddr*, socklen_t*)) {
+    sockaddr_storage storage{};
+    socklen_t length = sizeof storage;
+    auto* native = reinterpret_cast<sockaddr*>(&storage);
+    return ask(fd, native, &length) == 0 ? Address::from_native(native, length) : Address();
+}
+
 Result<Descriptor> make(const Address& address, int type, const std::string& what, SystemCalls& system) {
     Descriptor fd(system.socket(native_family(address), type | SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) return fail(Error::from_errno(errno, what));
@@ -114,36 +128,16 @@ Result<Descriptor> datagram(const Address& local, const Address& remote, SystemC
     return made;
 }
 
-Address local_address(int fd) {
-    sockaddr_storage storage{};
-    socklen_t length = sizeof storage;
-    auto* native = reinterpret_cast<sockaddr*>(&storage);
-    return ::getsockname(fd, native, &length) == 0 ? Address::from_native(native, length) : Address();
-}
-
-Address peer_address(int fd) {
-    sockaddr_storage storage{};
-    socklen_t length = sizeof storage;
-    auto* native = reinterpret_cast<sockaddr*>(&storage);
-    return ::getpeername(fd, native, &length) == 0 ? Address::from_native(native, length) : Address();
-}
-
-int take_error(int fd, SystemCalls& system) noexcept {
-    int error = 0;
-    socklen_t length = sizeof error;
-    return system.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : 0;
-}
+Address local_address(int fd) { return ask_address(fd, ::getsockname); }
+Address peer_address(int fd) { return ask_address(fd, ::getpeername); }
+int take_error(int fd, SystemCalls& system) noexcept { return get_number(fd, SO_ERROR, system); }
 
 bool is_socket(int fd) noexcept {
     struct stat found{};
     return ::fstat(fd, &found) == 0 && S_ISSOCK(found.st_mode);
 }
 
-bool is_listening(int fd) noexcept {
-    int listening = 0;
-    socklen_t length = sizeof listening;
-    return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening != 0;
-}
+bool is_listening(int fd) noexcept { return get_number(fd, SO_ACCEPTCONN, native_system_calls) != 0; }
 
 void set_no_delay(int fd, bool on) noexcept { set_flag(fd, IPPROTO_TCP, TCP_NODELAY, on); }
 void set_keep_alive(int fd, bool on) noexcept { set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, on); }
@@ -153,9 +147,11 @@ void set_reset_on_close(int fd) noexcept {
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 }
 
-void set_non_blocking(int fd) noexcept {
+bool set_non_blocking(int fd) noexcept {
     const int flags = ::fcntl(fd, F_GETFL);
-    if (flags >= 0 && !(flags & O_NONBLOCK)) ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    const bool blocking = flags >= 0 && !(flags & O_NONBLOCK);
+    if (blocking) ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    return blocking;
 }
 
 }  // namespace bine::socket

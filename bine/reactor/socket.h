@@ -32,6 +32,7 @@ void set_no_delay(int fd, bool on) noexcept;
 void set_keep_alive(int fd, bool on) noexcept;
 // Makes the coming close() send a reset.
 void set_reset_on_close(int fd) noexcept;
-void set_non_blocking(int fd) noexcept;
+// Whether it was blocking.
+bool set_non_blocking(int fd) noexcept;
 
 }  // namespace bine::socket
