@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "bine/async/sleep.h"
 #include "bine/net/listen.h"
@@ -72,13 +74,17 @@ TEST_CASE("a connection that is left over breaks a promise") {
     kept.reset();
 }
 
-TEST_CASE("a Deferred that waits for ever is found, though nothing refers to it") {
-    CHECK(failure_of([](Reactor&) -> Deferred<> {
-              auto* lost = new Promise<>;
-              auto* waiting = new Deferred<>(lost->deferred().then([] {}));
-              (void)waiting;
-              return ready();
-          }).find("blocks of pooled memory are left over") != std::string::npos);
+TEST_CASE("a Deferred that waits for ever is found, though nothing in the world refers to it") {
+    struct Lost {
+        Promise<> promise;
+        Deferred<> waiting = promise.deferred();
+    };
+    std::vector<std::unique_ptr<Lost>> lost;
+    const std::string said = failure_of([&lost](Reactor&) -> Deferred<> {
+        lost.push_back(std::make_unique<Lost>());
+        return ready();
+    });
+    CHECK(said.find("blocks of pooled memory are left over") != std::string::npos);
 }
 
 TEST_CASE("what never comes to pass breaks a promise") {
