@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -133,6 +134,7 @@ void Exploration::start(Worker& worker) {
     if (worker.process < 0) throw Error::from_errno(errno, "start a process");
     if (worker.process == 0) {
         ::close(ends[0]);
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // whoever ends this program ends its workers
         work(worker, ends[1]);
     }
     ::close(ends[1]);
