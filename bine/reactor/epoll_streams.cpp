@@ -295,7 +295,8 @@ void EpollDriver::flush(Slot& slot) noexcept try {
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && errno != EAGAIN) return write_failed(slot, errno);
         if (count < 0) {
-            slot.blocked = slot.queue.size() > 0;  // NOLINT(readability-container-size-empty): descriptors alone do not leave
+            slot.blocked =
+                slot.queue.size() > 0;  // NOLINT(readability-container-size-empty): descriptors alone do not leave
             break;
         }
         slot.queue.consume(static_cast<uint64_t>(count));
@@ -380,7 +381,7 @@ void EpollDriver::after_flush(Slot& slot) noexcept {
         slot.drained_due = true;
         notify(slot);
     }
-    if (slot.queue.size() == 0) queue_emptied(slot);  // NOLINT(readability-container-size-empty): as above
+    if (slot.queue.size() == 0) queue_emptied(slot);  // NOLINT(readability-container-size-empty)
     if (slot.phase != Phase::ended) refresh_interest(slot);
 }
 

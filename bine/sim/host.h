@@ -16,7 +16,7 @@
 namespace bine {
 class Address;
 class Reactor;
-}
+}  // namespace bine
 
 namespace bine::sim {
 
