@@ -11,7 +11,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <utility>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BINE_SIM_SANITIZED 1
@@ -31,8 +30,6 @@ thread_local int forbidden = 0;
 
 RealWorldForbidden::RealWorldForbidden() noexcept { ++forbidden; }
 RealWorldForbidden::~RealWorldForbidden() { --forbidden; }
-RealWorldAllowed::RealWorldAllowed() noexcept : before_(std::exchange(forbidden, 0)) {}
-RealWorldAllowed::~RealWorldAllowed() { forbidden = before_; }
 
 #ifndef BINE_SIM_SANITIZED
 namespace {

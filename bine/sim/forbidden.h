@@ -13,16 +13,4 @@ public:
     RealWorldForbidden& operator=(const RealWorldForbidden&) = delete;
 };
 
-// Allows it for a while, for what is no part of the run: a progress line.
-class RealWorldAllowed {
-public:
-    RealWorldAllowed() noexcept;
-    ~RealWorldAllowed();
-    RealWorldAllowed(const RealWorldAllowed&) = delete;
-    RealWorldAllowed& operator=(const RealWorldAllowed&) = delete;
-
-private:
-    int before_;
-};
-
 }  // namespace bine::sim
