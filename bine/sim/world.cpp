@@ -157,7 +157,6 @@ Host& World::add_host(std::string_view name) {
 
 Host& World::add_host(std::string name, Duration ahead) {
     hosts_.push_back(std::unique_ptr<Host>(new Host(*this, hosts_.size(), std::move(name), ahead)));
-    cuts_.assign(hosts_.size() * hosts_.size(), false);
     Host& host = *hosts_.back();
     if (!host.name().empty()) host.boot();
     return host;
@@ -194,7 +193,10 @@ uint16_t World::free_port() noexcept {
 
 // Trouble.
 
-bool World::is_cut(std::size_t from, std::size_t to) const noexcept { return cuts_[from * hosts_.size() + to]; }
+bool World::is_cut(std::size_t from, std::size_t to) const noexcept {
+    const std::pair<std::size_t, std::size_t> pair = std::minmax(from, to);
+    return std::find(cuts_.begin(), cuts_.end(), pair) != cuts_.end();
+}
 
 bool World::is_blocked(std::size_t from, std::size_t to) const noexcept {
     if (to == kNowhere) return true;
@@ -205,8 +207,7 @@ bool World::is_blocked(std::size_t from, std::size_t to) const noexcept {
 void World::partition(const Host& one, const Host& other) {
     if (&one == &other || is_cut(one.number_, other.number_)) return;
     note(one.name() + " and " + other.name() + " are parted");
-    cuts_[one.number_ * hosts_.size() + other.number_] = true;
-    cuts_[other.number_ * hosts_.size() + one.number_] = true;
+    cuts_.emplace_back(std::minmax(one.number_, other.number_));
 }
 
 void World::partition(const Host& one) {
@@ -214,8 +215,8 @@ void World::partition(const Host& one) {
 }
 
 void World::join() {
-    if (std::find(cuts_.begin(), cuts_.end(), true) != cuts_.end()) note("all hosts are joined");
-    cuts_.assign(cuts_.size(), false);
+    if (!cuts_.empty()) note("all hosts are joined");
+    cuts_.clear();
     release_held();
 }
 

@@ -162,7 +162,7 @@ private:
     std::vector<Held> held_;     // in the order in which they came
     std::vector<SimDriver*> drivers_;
     std::vector<std::unique_ptr<Host>> hosts_;
-    std::vector<bool> cuts_;  // a square of hosts
+    std::vector<std::pair<std::size_t, std::size_t>> cuts_;  // pairs of hosts, the smaller number first
     std::vector<std::pair<std::string, bool>> buggified_;
     std::optional<Violation> violation_;
     struct LogWatch;
