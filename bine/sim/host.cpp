@@ -75,7 +75,8 @@ void Host::restart() {
     world_.note(name_ + " starts again");
     boot();
     world_.release_held();
-    if (program_) run(std::move(program_));
+    if (program_ && !world_.finished_)
+        run(std::move(program_));  // at the end it is there to be heard, not to begin anew
 }
 
 }  // namespace bine::sim

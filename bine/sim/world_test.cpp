@@ -230,7 +230,9 @@ TEST_CASE("a program that crashes its own host goes with it, behind the turn") {
     World world(1, {});
     Host& host = world.add_host("host");
     bool went_on = false;
+    int starts = 0;
     host.run([&](Reactor& reactor) -> Deferred<> {
+        ++starts;
         co_await sleep(reactor, 1s);
         host.crash();
         co_await sleep(reactor, 1s);
@@ -240,6 +242,7 @@ TEST_CASE("a program that crashes its own host goes with it, behind the turn") {
     CHECK_FALSE(host.up());
     CHECK_FALSE(went_on);
     world.finish();
+    CHECK(starts == 1);  // what a run ends with starts no program
 }
 
 TEST_CASE("names are looked up in the world, and clocks are each host's own") {
