@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bine/net/endpoint_string.h"
+#include "bine/endpoints/endpoint_string.h"
 #include "bine/wire/http1/chunked.h"
 #include "bine/wire/http1/entity_tag.h"
 #include "bine/wire/http1/list.h"

@@ -13,7 +13,7 @@ foreach(source IN LISTS programs)
     set_target_properties(${target} PROPERTIES
         OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
     bine_compile_options(${target})
-    target_link_libraries(${target} PRIVATE bine::net bine::http bine::testing)
+    target_link_libraries(${target} PRIVATE bine::endpoints bine::http bine::testing)
 
     cmake_path(REPLACE_EXTENSION source LAST_ONLY expected OUTPUT_VARIABLE expected)
     string(REPLACE ".cpp" "_test.py" script ${source})
@@ -32,7 +32,7 @@ endforeach()
 set(kv ${PROJECT_SOURCE_DIR}/examples/kv)
 add_library(example_kv STATIC ${kv}/store.cpp ${kv}/server.cpp ${kv}/client.cpp)
 bine_compile_options(example_kv)
-target_link_libraries(example_kv PUBLIC bine::net)
+target_link_libraries(example_kv PUBLIC bine::endpoints)
 foreach(name kv_server kv_sim)
     add_executable(example_${name} ${kv}/${name}.cpp)
     set_target_properties(example_${name} PROPERTIES

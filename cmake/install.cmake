@@ -1,5 +1,5 @@
-# Install and export: find_package(bine COMPONENTS net http) gives bine::net and bine::http;
-# pkg-config knows the same as bine-net and bine-http. Both can be moved to another prefix.
+# Install and export: find_package(bine COMPONENTS endpoints http) gives bine::endpoints and bine::http;
+# pkg-config knows the same as bine-endpoints and bine-http. Both can be moved to another prefix.
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/bine)
 set(pkgconfig_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

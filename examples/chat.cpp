@@ -9,8 +9,8 @@
 
 #include "bine/net/connection_ref.h"
 #include "bine/net/line_protocol.h"
-#include "bine/net/listen.h"
-#include "bine/net/react.h"
+#include "bine/endpoints/listen.h"
+#include "bine/endpoints/react.h"
 
 namespace bine::examples {
 

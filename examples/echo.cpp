@@ -3,8 +3,8 @@
 // Try it:  ./echo tcp:7000:interface=127.0.0.1 &  nc localhost 7000
 #include <cstdio>
 
-#include "bine/net/listen.h"
-#include "bine/net/react.h"
+#include "bine/endpoints/listen.h"
+#include "bine/endpoints/react.h"
 
 using namespace bine;
 

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "bine/net/listen.h"
+#include "bine/endpoints/listen.h"
 #include "bine/reactor/reactor.h"
 
 namespace {

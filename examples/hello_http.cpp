@@ -6,8 +6,8 @@
 
 #include "bine/http/router.h"
 #include "bine/http/server.h"
-#include "bine/net/listen.h"
-#include "bine/net/react.h"
+#include "bine/endpoints/listen.h"
+#include "bine/endpoints/react.h"
 
 using namespace bine;
 using http::Request;

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "bine/base/text.h"
-#include "bine/net/endpoint_string.h"
+#include "bine/endpoints/endpoint_string.h"
 
 namespace bine::app {
 

@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "bine/net/endpoints.h"
+#include "bine/endpoints/endpoints.h"
 
 namespace bine::app {
 namespace {

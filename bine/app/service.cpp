@@ -12,7 +12,7 @@
 #include "bine/app/reactor_choice.h"
 #include "bine/app/settings.h"
 #include "bine/base/version.h"
-#include "bine/net/listen.h"
+#include "bine/endpoints/listen.h"
 #include "bine/reactor/signal.h"
 
 namespace bine::app {

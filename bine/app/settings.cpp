@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "bine/base/text.h"
-#include "bine/net/endpoint_string.h"
+#include "bine/endpoints/endpoint_string.h"
 
 namespace bine::app {
 

@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "bine/async/sleep.h"
-#include "bine/net/listen.h"
+#include "bine/endpoints/listen.h"
 #include "bine/testing/expect.h"
 #include "bine/testing/string_transport.h"
 #include "tests/net/scene.h"

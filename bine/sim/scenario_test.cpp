@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bine/async/sleep.h"
-#include "bine/net/listen.h"
+#include "bine/endpoints/listen.h"
 #include "bine/reactor/reactor.h"
 
 namespace bine::sim {

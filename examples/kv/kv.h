@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-#include "bine/net/listen.h"
+#include "bine/endpoints/listen.h"
 
 namespace kv {
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string>
 
-#include "bine/net/react.h"
+#include "bine/endpoints/react.h"
 #include "kv.h"
 
 using namespace bine;

@@ -10,8 +10,8 @@
 #include <memory>
 
 #include "bine/net/line_protocol.h"
-#include "bine/net/listen.h"
-#include "bine/net/react.h"
+#include "bine/endpoints/listen.h"
+#include "bine/endpoints/react.h"
 
 namespace {
 

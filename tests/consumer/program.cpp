@@ -5,7 +5,7 @@
 
 #include "bine/base/version.h"
 #include "bine/http/media_types.h"
-#include "bine/net/endpoint_string.h"
+#include "bine/endpoints/endpoint_string.h"
 #include "bine/reactor/reactor.h"
 
 int main() {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "bine/net/listen.h"
+#include "bine/endpoints/listen.h"
 #include "bine/reactor/reactor.h"
 #include "bine/sim/world.h"
 

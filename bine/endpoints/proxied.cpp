@@ -1,4 +1,4 @@
-#include "bine/net/proxied.h"
+#include "bine/endpoints/proxied.h"
 
 #include "bine/base/log.h"
 #include "bine/net/wire_protocol.h"

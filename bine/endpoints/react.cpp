@@ -1,4 +1,4 @@
-#include "bine/net/react.h"
+#include "bine/endpoints/react.h"
 
 #include <signal.h>
 

@@ -1,4 +1,4 @@
-#include "bine/net/listen.h"
+#include "bine/endpoints/listen.h"
 
 namespace bine {
 

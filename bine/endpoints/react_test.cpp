@@ -1,11 +1,11 @@
-#include "bine/net/react.h"
+#include "bine/endpoints/react.h"
 
 #include <doctest/doctest.h>
 
 #include <stdexcept>
 
 #include "bine/async/sleep.h"
-#include "bine/net/listen.h"
+#include "bine/endpoints/listen.h"
 #include "bine/reactor/shutdown.h"
 #include "tests/net/child.h"
 

@@ -26,7 +26,7 @@
 namespace bine {
 
 class Reactor;
-struct EndpointDescription;  // bine/net/endpoint_string.h
+struct EndpointDescription;  // bine/endpoints/endpoint_string.h
 
 // Where to listen, understood and not yet done. Used once.
 class ServerEndpoint {

@@ -1,11 +1,11 @@
-#include "bine/net/endpoints.h"
+#include "bine/endpoints/endpoints.h"
 
 #include <algorithm>
 #include <map>
 #include <vector>
 
-#include "bine/net/endpoint_string.h"
-#include "bine/net/standard_endpoints.h"
+#include "bine/endpoints/endpoint_string.h"
+#include "bine/endpoints/standard_endpoints.h"
 
 namespace bine {
 

@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "bine/net/endpoint_string.h"
+#include "bine/endpoints/endpoint_string.h"
 
 using namespace bine;
 

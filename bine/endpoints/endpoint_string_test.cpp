@@ -1,4 +1,4 @@
-#include "bine/net/endpoint_string.h"
+#include "bine/endpoints/endpoint_string.h"
 
 #include <doctest/doctest.h>
 

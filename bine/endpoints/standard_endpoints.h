@@ -1,7 +1,7 @@
 // The endpoints that every Endpoints starts with. Internal to net; their documentation is in endpoints.h.
 #pragma once
 
-#include "bine/net/endpoints.h"
+#include "bine/endpoints/endpoints.h"
 
 namespace bine {
 

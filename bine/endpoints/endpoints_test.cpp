@@ -1,5 +1,5 @@
 // Every kind of endpoint for real, in both directions.
-#include "bine/net/endpoints.h"
+#include "bine/endpoints/endpoints.h"
 
 #include <doctest/doctest.h>
 #include <sys/socket.h>
@@ -8,10 +8,10 @@
 #include <cstdlib>
 #include <stdexcept>
 
-#include "bine/net/endpoint_string.h"
-#include "bine/net/listen.h"
-#include "bine/net/proxied.h"
-#include "bine/net/react.h"
+#include "bine/endpoints/endpoint_string.h"
+#include "bine/endpoints/listen.h"
+#include "bine/endpoints/proxied.h"
+#include "bine/endpoints/react.h"
 #include "bine/reactor/socket.h"
 #include "bine/sim/world.h"
 #include "tests/net/child.h"

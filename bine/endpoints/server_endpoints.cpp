@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "bine/base/text.h"
-#include "bine/net/endpoint_string.h"
+#include "bine/endpoints/endpoint_string.h"
 #include "bine/net/listener.h"
-#include "bine/net/proxied.h"
-#include "bine/net/standard_endpoints.h"
+#include "bine/endpoints/proxied.h"
+#include "bine/endpoints/standard_endpoints.h"
 #include "bine/reactor/socket.h"
 
 namespace bine {

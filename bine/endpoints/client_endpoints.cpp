@@ -3,9 +3,9 @@
 
 #include "bine/async/within.h"
 #include "bine/net/connection.h"
-#include "bine/net/endpoint_string.h"
+#include "bine/endpoints/endpoint_string.h"
 #include "bine/net/resolver.h"
-#include "bine/net/standard_endpoints.h"
+#include "bine/endpoints/standard_endpoints.h"
 
 namespace bine {
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "bine/net/endpoints.h"
+#include "bine/endpoints/endpoints.h"
 #include "bine/net/stream.h"
 
 namespace bine {
