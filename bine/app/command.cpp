@@ -15,7 +15,7 @@ constexpr Option kOptions[] = {
     {OptionId::log_format, "--log-format", "BINE_LOG_FORMAT", "FORMAT", "auto",
      "text, json, or auto: text on a terminal, JSON lines elsewhere"},
     {OptionId::log_level, "--log-level", "BINE_LOG_LEVEL", "LEVEL", "info", "debug, info, warning or error"},
-    {OptionId::reactor, "--reactor", "BINE_REACTOR", "DRIVER", "auto", "what drives the loop: auto or epoll"},
+    {OptionId::reactor, "--reactor", "BINE_REACTOR", "DRIVER", "auto", "what drives the loop: auto, epoll or uring"},
 };
 
 constexpr const Option* option(OptionId id) { return &kOptions[static_cast<std::size_t>(id)]; }

@@ -45,7 +45,7 @@ TEST_CASE("serve has defaults that only this machine can reach") {
     CHECK(settings->grace == 10s);
     CHECK(settings->log_format == LogFormat::automatic);
     CHECK(settings->log_level == log::Level::info);
-    CHECK(settings->reactor_reason.empty());
+    CHECK(settings->reactor == DriverKind::automatic);
 }
 
 TEST_CASE("every flag is understood, in any order, short and long") {
@@ -59,6 +59,7 @@ TEST_CASE("every flag is understood, in any order, short and long") {
     CHECK(settings->grace == 500ms);
     CHECK(settings->log_format == LogFormat::json);
     CHECK(settings->log_level == log::Level::debug);
+    CHECK(settings->reactor == DriverKind::epoll);
     CHECK(settings->reactor_reason == "asked for by --reactor");
 }
 
@@ -101,8 +102,8 @@ TEST_CASE("a value that makes no sense is answered with its source and what woul
     CHECK(refusal({"echo"}, {{"BINE_LOG_FORMAT", "xml"}}) ==
           "bine echo: BINE_LOG_FORMAT is \"xml\"; expected auto, text or json");
     CHECK(refusal({"echo"}, {{"BINE_QUIET", "maybe"}}) == "bine echo: BINE_QUIET is \"maybe\"; expected yes or no");
-    CHECK(refusal({"env", "--reactor", "uring"}) ==
-          "bine env: --reactor is \"uring\"; expected auto or epoll, the only driver of this version");
+    CHECK(refusal({"env", "--reactor", "kqueue"}) ==
+          "bine env: --reactor is \"kqueue\"; expected auto, epoll or uring");
     CHECK(refusal({"serve", "--log-level", "loud"}) ==
           "bine serve: --log-level is \"loud\"; expected debug, info, warning or error");
     CHECK(refusal({"serve", "--listen", "8080"}) ==

@@ -3,19 +3,18 @@
 #include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <CLI/Version.hpp>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <thread>
 
 #include "bine/app/reactor_choice.h"
+#include "bine/app/settings.h"
 #include "bine/base/descriptor.h"
 #include "bine/base/version.h"
+#include "bine/reactor/drivers.h"
 
 namespace bine::app {
 
@@ -67,25 +66,11 @@ std::string build_kind() {
     return kind;
 }
 
-// Asks the kernel for a ring and gives it back.
 std::string io_uring_verdict() {
-    alignas(8) char parameters[120] = {};  // struct io_uring_params
-    const long fd = ::syscall(SYS_io_uring_setup, 1, parameters);
-    const int error = errno;
-    std::string verdict;
-    if (fd >= 0) {
-        ::close(static_cast<int>(fd));
-        verdict = "present";
-    } else if (error == ENOSYS) {
-        verdict = "not in this kernel";
-    } else if (error == EPERM) {
-        const std::string disabled = first_line("/proc/sys/kernel/io_uring_disabled");
-        verdict = disabled.empty() || disabled == "0" ? "forbidden, as container runtimes do (seccomp)"
-                                                      : "forbidden (kernel.io_uring_disabled=" + disabled + ")";
-    } else {
-        verdict = std::string("refused: ") + std::strerror(error);
-    }
-    return verdict + "; not used: this version of bine drives its loop with epoll only";
+    const auto made = make_uring_driver("to see whether it can be had");
+    if (made) return "works here";
+    const std::string disabled = first_line("/proc/sys/kernel/io_uring_disabled");
+    return "cannot be had: " + made.error().text() + (disabled.empty() ? "" : "; kernel.io_uring_disabled=" + disabled);
 }
 
 std::string descriptor_limit() {
@@ -103,8 +88,8 @@ std::string kernel() {
 
 }  // namespace
 
-std::string describe_environment(const std::string& reactor_reason) {
-    const auto reactor = make_reactor(reactor_reason);
+std::string describe_environment(const Settings& settings) {
+    const auto reactor = make_reactor(settings);
     Table table;
     table.row("bine", version());
     table.row("driver", std::string(reactor->driver_name()) + ": " + reactor->driver_reason());

@@ -6,9 +6,11 @@
 
 namespace bine::app {
 
-// "key  value" lines. `reactor_reason`: why the driver was asked for; empty when it was not.
+struct Settings;
+
+// "key  value" lines.
 // Errors: throws Error when no reactor can be made.
-std::string describe_environment(const std::string& reactor_reason);
+std::string describe_environment(const Settings& settings);
 
 // Raises the soft limit of open descriptors to the hard one.
 void raise_descriptor_limit() noexcept;

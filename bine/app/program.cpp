@@ -56,7 +56,7 @@ ExitCode run(const Settings& settings) {
     if (settings.help) return explain(std::string(name), colour);
     if (name == "help") return settings.argument ? explain(*settings.argument, colour) : print(welcome_screen(colour));
     if (name == "version") return print("bine " + std::string(version()) + "\n");
-    if (name == "env") return print(describe_environment(settings.reactor_reason));
+    if (name == "env") return print(describe_environment(settings));
     if (name == "serve") return serve(settings);
     return run_service(settings, [](Reactor&) { return make_echo_service(); });
 }

@@ -2,14 +2,14 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "bine/reactor/reactor.h"
 
 namespace bine::app {
 
-// `reason`: why the driver was asked for; empty when it was not, and bine chooses.
+struct Settings;
+
 // Errors: throws Error when the system refuses what the driver needs.
-std::unique_ptr<Reactor> make_reactor(const std::string& reason);
+std::unique_ptr<Reactor> make_reactor(const Settings& settings);
 
 }  // namespace bine::app

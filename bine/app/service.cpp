@@ -211,7 +211,7 @@ ExitCode run_service(const Settings& settings, ServiceMaker make) {
     const LogRedirection redirection(log);
     log::set_level(settings.quiet ? std::max(settings.log_level, log::Level::warning) : settings.log_level);
     try {
-        const auto reactor = make_reactor(settings.reactor_reason);
+        const auto reactor = make_reactor(settings);
         const Attachment attachment(log, *reactor);
         const auto service = make(*reactor);
         return Run(*reactor, *service, log, settings)();

@@ -4,6 +4,7 @@
 
 #include "bine/base/text.h"
 #include "bine/endpoints/endpoint_string.h"
+#include "bine/reactor/drivers.h"
 
 namespace bine::app {
 
@@ -76,11 +77,10 @@ Result<> apply_log_level(Settings& settings, const Given& given) {
 }
 
 Result<> apply_reactor(Settings& settings, const Given& given) {
-    const std::string& value = given.values.back();
-    if (value != "auto" && value != "epoll") {
-        return refuse(given, value, "auto or epoll, the only driver of this version");
-    }
-    if (value == "epoll") settings.reactor_reason = "asked for by " + std::string(given.source);
+    const auto kind = try_driver_kind(given.values.back());
+    if (!kind) return refuse(given, given.values.back(), "auto, epoll or uring");
+    settings.reactor = *kind;
+    settings.reactor_reason = "asked for by " + std::string(given.source);
     return {};
 }
 

@@ -12,6 +12,7 @@
 #include "bine/base/log.h"
 #include "bine/base/result.h"
 #include "bine/base/time.h"
+#include "bine/reactor/driver.h"
 
 namespace bine::app {
 
@@ -25,8 +26,8 @@ struct Settings {
     Duration grace = std::chrono::seconds(10);
     LogFormat log_format = LogFormat::automatic;
     log::Level log_level = log::Level::info;
-    // Why the driver was chosen ("asked for by --reactor"); empty when it was not.
-    std::string reactor_reason;
+    DriverKind reactor = DriverKind::automatic;
+    std::string reactor_reason = "bine chooses";  // or "asked for by --reactor"
 };
 
 // What was given for one option, in order; `source` is "--listen" or "BINE_LISTEN".

@@ -16,6 +16,8 @@ template <class T>
 class Slab {
 public:
     Slab() = default;
+    // Names have indexes from `first` upwards, so that two tables can share one room of names.
+    explicit Slab(uint32_t first) : first_(first) {}
     Slab(const Slab&) = delete;
     Slab& operator=(const Slab&) = delete;
     ~Slab() {
@@ -32,24 +34,26 @@ public:
         free_ = slot.next_free;
         slot.generation |= 1u;
         ++size_;
-        return {SlotId{index, slot.generation}, item};
+        return {SlotId{first_ + index, slot.generation}, item};
     }
 
     // Null for a name whose slot has been freed (and perhaps taken by another since).
     T* find(SlotId id) noexcept {
-        if (id.index >= chunks_.size() * kChunk) return nullptr;
-        Slot& slot = at(id.index);
+        const uint32_t index = id.index - first_;
+        if (index >= chunks_.size() * kChunk) return nullptr;
+        Slot& slot = at(index);
         return slot.generation == id.generation && (id.generation & 1u) ? item(slot) : nullptr;
     }
 
     void erase(SlotId id) noexcept {
         T* found = find(id);
         if (!found) return;
-        Slot& slot = at(id.index);
+        const uint32_t index = id.index - first_;
+        Slot& slot = at(index);
         ++slot.generation;
         found->~T();
         slot.next_free = free_;
-        free_ = id.index;
+        free_ = index;
         --size_;
     }
 
@@ -60,7 +64,7 @@ public:
     void for_each(F&& f) {
         for (uint32_t index = 0; index < chunks_.size() * kChunk; ++index) {
             Slot& slot = at(index);
-            if (slot.generation & 1u) f(SlotId{index, slot.generation}, *item(slot));
+            if (slot.generation & 1u) f(SlotId{first_ + index, slot.generation}, *item(slot));
         }
     }
 
@@ -88,6 +92,7 @@ private:
     }
 
     std::vector<std::unique_ptr<Slot[]>> chunks_;
+    const uint32_t first_ = 0;
     uint32_t free_ = kNone;
     std::size_t size_ = 0;
 };

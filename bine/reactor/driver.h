@@ -100,6 +100,9 @@ struct ListenOptions {
     uint32_t unix_mode = 0;  // permissions of a Unix path; 0 leaves them to the umask
 };
 
+// The drivers of the real world.
+enum class DriverKind : uint8_t { automatic, epoll, uring };
+
 // A peek into a driver for `bine env`, the start-up line and tests.
 struct DriverInfo {
     std::string_view name;  // "epoll"
@@ -135,7 +138,8 @@ public:
     // A descriptor made elsewhere, read from `input` and written to `output` (the same, or a pair of pipes).
     virtual Result<SocketId> adopt(Descriptor input, Descriptor output) = 0;
     virtual Result<SocketId> adopt_listener(Descriptor socket, AcceptSink& sink) = 0;
-    // Gives the descriptor back, and the slot is free without closed(). Only with an empty queue.
+    // Gives the descriptor back, and the slot is free without closed(). Only of a stream that has not been read yet, with an
+    // empty queue; no descriptor otherwise.
     virtual Descriptor release(SocketId id) = 0;
     virtual void attach(SocketId id, Sink& sink, Lane lane) noexcept = 0;
     // From now on the events go to `sink`; received bytes go where it asks when `asked_for`.

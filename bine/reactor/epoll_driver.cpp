@@ -81,10 +81,11 @@ std::unique_ptr<Driver> make_epoll_driver(std::string reason, SystemCalls& syste
     return std::make_unique<EpollDriver>(std::move(reason), system);
 }
 
-EpollDriver::EpollDriver(std::string reason, SystemCalls& system)
+EpollDriver::EpollDriver(std::string reason, SystemCalls& system, uint32_t first)
     : reason_(std::move(reason)),
       system_(system),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      slots_(first),
       threads_(kThreads, [this] { wake(); }) {
     if (!epoll_) throw Error::from_errno(errno, "make an epoll instance");
     wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -109,17 +110,21 @@ void EpollDriver::random(std::span<char> bytes) noexcept {
 
 void EpollDriver::wait(TimePoint deadline) {
     Descent descent(*this);
-    flush_all();
     Level& level = descent.level();
-    const int count = poll(must_not_sleep() ? TimePoint::min() : deadline, level);
+    const int count = poll(before_wait(deadline), level);
     deliver_notices(Lane::native);
     for (int i = 0; i < count; ++i) dispatch(level.events[i].data.u64, level.events[i].events);
     serve_unpollable();
     finish_thread_tasks();
 }
 
+TimePoint EpollDriver::before_wait(TimePoint deadline) noexcept {
+    flush_all();
+    if (must_not_sleep()) return TimePoint::min();
+    return lingering_.empty() ? deadline : std::min(deadline, lingering_.front()->lingers_until);
+}
+
 int EpollDriver::poll(TimePoint deadline, Level& level) noexcept {
-    if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front()->lingers_until);
     timespec timeout{};
     const timespec* limit = deadline == TimePoint::max() ? nullptr : &timeout;
     int count = 0;
@@ -214,9 +219,7 @@ void EpollDriver::wake() noexcept {
 }
 
 void EpollDriver::prepare_sleep(TimePoint deadline) {
-    flush_all();
-    if (must_not_sleep()) wake();
-    if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front()->lingers_until);
+    deadline = before_wait(deadline);
     if (!host_timer_) {
         if (deadline == TimePoint::max()) return;
         host_timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));

@@ -28,8 +28,8 @@ namespace bine {
 
 class EpollDriver final : public Driver {
 public:
-    // Throws Error when the system has no epoll instance or eventfd left.
-    EpollDriver(std::string reason, SystemCalls& system);
+    // Throws Error when the system has no epoll instance or eventfd left. `first`: where the indexes of its names begin.
+    EpollDriver(std::string reason, SystemCalls& system, uint32_t first = 0);
     ~EpollDriver() override;
 
     DriverInfo info() const override { return {"epoll", reason_}; }
@@ -38,6 +38,8 @@ public:
     void random(std::span<char> bytes) noexcept override;
 
     void wait(TimePoint deadline) override;
+    // For who waits for host_fd() in its place: sends what is queued; answers until when a wait may sleep, `deadline` at most.
+    TimePoint before_wait(TimePoint deadline) noexcept;
     bool second_lane_has_work() const noexcept override;
     void serve_second_lane() override;
     void wake() noexcept override;

@@ -20,14 +20,6 @@ constexpr uint64_t kSentPerTurn = 1u << 20;
 constexpr std::size_t kParts = 64;
 constexpr std::size_t kDescriptorsPerMessage = 253;  // SCM_MAX_FD
 
-Error error_of(int error, std::string what, const std::string& peer) {
-    if (error == ENODATA) return Error(Errc::end_of_stream, "send a file: it has become shorter");
-    if (error == EOPNOTSUPP) {
-        return Error(Errc::unsupported, "pass a descriptor to " + peer + ": only Unix sockets can do that");
-    }
-    return Error::from_errno(error, what + peer);
-}
-
 }  // namespace
 
 EpollDriver::Slot* EpollDriver::find_stream(SocketId id) const noexcept {
@@ -418,11 +410,8 @@ void EpollDriver::write_failed(Slot& slot, int error) noexcept {
     break_off(slot, error, "send to ");
 }
 
-// Ends it with an error in words, for which there may be no memory.
-void EpollDriver::break_off(Slot& slot, int error, const char* what) noexcept try {
-    end(slot, error_of(error, what, slot.peer.to_string()));
-} catch (const std::bad_alloc&) {
-    end(slot, Error::out_of_memory());
+void EpollDriver::break_off(Slot& slot, int error, const char* what) noexcept {
+    end(slot, socket::error_of(error, what, slot.peer));
 }
 
 void EpollDriver::shutdown(SocketId id) noexcept {

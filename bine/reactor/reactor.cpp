@@ -35,12 +35,14 @@ void ignore_broken_pipes() noexcept {
     if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
 }
 
+// BINE_REACTOR decides for who leaves it open.
 std::unique_ptr<Driver> make_driver(DriverKind kind) {
-    const char* wish = std::getenv("BINE_REACTOR");
-    std::string reason = "the only driver of this version";
-    if (kind == DriverKind::epoll) reason = "asked for by the program";
-    if (wish && std::string_view(wish) == "epoll") reason = "asked for by BINE_REACTOR";
-    return make_epoll_driver(std::move(reason));
+    const char* variable = std::getenv("BINE_REACTOR");
+    const std::string wish = variable ? variable : "";
+    if (kind != DriverKind::automatic || wish.empty()) return make_native_driver(kind, "asked for by the program");
+    const auto wished = try_driver_kind(wish);
+    if (wished) return make_native_driver(*wished, "asked for by BINE_REACTOR");
+    throw Error(Errc::invalid_argument, "BINE_REACTOR is \"" + wish + "\"; expected auto, epoll or uring");
 }
 
 }  // namespace

@@ -17,8 +17,6 @@
 
 namespace bine {
 
-enum class DriverKind : uint8_t { automatic, epoll };
-
 class Shutdown;
 
 // Brackets the part of a turn that serves the second lane.
@@ -38,6 +36,7 @@ public:
 };
 
 struct ReactorOptions {
+    // automatic: what the environment variable BINE_REACTOR says (auto, epoll, uring), the fastest there is without it.
     DriverKind driver = DriverKind::automatic;
     // A callback that takes longer is logged, with what it was. Zero: off. Less: 100 ms in debug builds (BINE_DEBUG), off in
     // others. Costs two looks at the clock a callback.
@@ -48,7 +47,7 @@ class Reactor final : public Scheduler {
 public:
     using Options = ReactorOptions;
 
-    // Throws Error when the system refuses what the driver needs.
+    // Throws Error when the system refuses what the driver needs, or BINE_REACTOR says nothing that is known.
     explicit Reactor(Options options = {});
     explicit Reactor(std::unique_ptr<Driver> driver, Options options = {});
     // Aborts what is left: every connection_lost still comes, every pending Deferred of the reactor's own ends cancelled.

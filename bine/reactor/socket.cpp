@@ -128,6 +128,14 @@ Result<Descriptor> datagram(const Address& local, const Address& remote, SystemC
     return made;
 }
 
+Error error_of(int error, const char* what, const Address& peer) noexcept try {
+    if (error == ENODATA) return Error(Errc::end_of_stream, "send a file: it has become shorter");
+    if (error != EOPNOTSUPP) return Error::from_errno(error, what + peer.to_string());
+    return Error(Errc::unsupported, "pass a descriptor to " + peer.to_string() + ": only Unix sockets can do that");
+} catch (const std::bad_alloc&) {
+    return Error::out_of_memory();
+}
+
 Address local_address(int fd) { return ask_address(fd, ::getsockname); }
 Address peer_address(int fd) { return ask_address(fd, ::getpeername); }
 int take_error(int fd, SystemCalls& system) noexcept { return get_number(fd, SO_ERROR, system); }

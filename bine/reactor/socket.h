@@ -22,6 +22,9 @@ Result<Connecting> connect(const Address& remote, const Address& local, SystemCa
 
 Result<Descriptor> datagram(const Address& local, const Address& remote, SystemCalls& system);
 
+// "connect to 127.0.0.1:80: connection refused", out of the errno; without the words when there is no memory for them.
+Error error_of(int error, const char* what, const Address& peer) noexcept;
+
 Address local_address(int fd);
 Address peer_address(int fd);
 // The pending error of a socket, taken; 0 for none.

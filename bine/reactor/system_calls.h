@@ -1,4 +1,4 @@
-// The system calls under the epoll driver that may fail or do less than they were asked for: the second seam. This class
+// The system calls under the native drivers that may fail or do less than they were asked for: the second seam. This class
 // is the C library; what overrides it says what the kernel does (bine/testing/faulty_system.h). The names, the arguments
 // and errno are the manual pages'. Called from the thread of the reactor only.
 #pragma once
@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+struct io_uring_sqe;
 
 namespace bine {
 
@@ -38,6 +40,9 @@ public:
         return ::sendto(fd, from, size, flags, to, length);
     }
     virtual ssize_t sendfile(int to, int from, off_t* at, size_t most) { return ::sendfile(to, from, at, most); }
+
+    // An entry that io_uring_enter(2) is about to submit.
+    virtual void submitting(io_uring_sqe&) {}
 
     virtual int epoll_ctl(int epoll, int what, int fd, epoll_event* event) {
         return ::epoll_ctl(epoll, what, fd, event);

@@ -39,6 +39,28 @@ private:
     int count_ = 0;
 };
 
+// Says why when this system does not let us.
+bool has_uring() {
+    const auto made = make_uring_driver("a test asked for it");
+    if (!made) MESSAGE("SKIPPED, no io_uring here: " << made.error().text());
+    return made.has_value();
+}
+
+struct UringWorld : DriverWorld {
+    explicit UringWorld(const UringOptions& o = {}, SystemCalls& calls = native_system_calls)
+        : options(o), system(calls) {}
+    std::unique_ptr<Driver> make_driver() override {
+        auto made = make_uring_driver("a test asked for it", system, options);
+        if (!made) throw Error(made.error());
+        return std::move(*made);
+    }
+
+    bool prompt() override { return &system == &native_system_calls; }
+
+    UringOptions options;
+    SystemCalls& system;
+};
+
 void run_all(DriverWorld& world) {
     for (const DriverCase& promise : driver_contract()) CHECK(broken_promise(promise, world) == "");
 }
@@ -69,6 +91,25 @@ TEST_CASE("epoll keeps the driver contract over Unix sockets when the kernel is 
         EpollUnixWorld world(system);
         run_all(world);
     }
+}
+
+TEST_CASE("io_uring keeps the driver contract") {
+    if (!has_uring()) return;
+    UringWorld world;
+    run_all(world);
+}
+
+// Bytes before a reset then take more pieces than the kernel receives in one go.
+TEST_CASE("io_uring keeps the driver contract with many small buffers") {
+    if (!has_uring()) return;
+    UringWorld world({.buffers = 256, .buffer_size = 1024});
+    run_all(world);
+}
+
+TEST_CASE("io_uring keeps the driver contract with hardly any room") {
+    if (!has_uring()) return;
+    UringWorld world({.entries = 2, .completions = 4, .buffers = 2, .buffer_size = 512});
+    run_all(world);
 }
 
 }  // namespace

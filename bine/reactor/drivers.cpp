@@ -1,0 +1,38 @@
+#include "bine/reactor/drivers.h"
+
+#include <atomic>
+
+#include "bine/base/log.h"
+
+namespace bine {
+
+namespace {
+
+// Says once a process why it is not the faster one.
+std::unique_ptr<Driver> make_best() {
+    auto made = make_uring_driver("the fastest that this system has");
+    if (made) return std::move(*made);
+    static std::atomic<bool> said = false;
+    const std::string& why = made.error().text();
+    if (!said.exchange(true)) log::info("reactor", "no io_uring here, epoll drives the loop", {{"why", why}});
+    return make_epoll_driver("no io_uring here: " + why);
+}
+
+}  // namespace
+
+std::unique_ptr<Driver> make_native_driver(DriverKind kind, const std::string& reason) {
+    if (kind == DriverKind::automatic) return make_best();
+    if (kind == DriverKind::epoll) return make_epoll_driver(reason);
+    auto made = make_uring_driver(reason);
+    if (!made) throw made.error().with_context("run on io_uring");
+    return std::move(*made);
+}
+
+std::optional<DriverKind> try_driver_kind(std::string_view name) noexcept {
+    if (name == "auto") return DriverKind::automatic;
+    if (name == "epoll") return DriverKind::epoll;
+    if (name == "uring") return DriverKind::uring;
+    return {};
+}
+
+}  // namespace bine

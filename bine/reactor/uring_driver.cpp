@@ -1,0 +1,399 @@
+// The io_uring driver's turn: what is asked of the ring, and what completes.
+#include "bine/reactor/uring_driver.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "bine/reactor/socket.h"
+#include "bine/reactor/uring_slot.h"
+
+namespace bine {
+
+namespace {
+
+constexpr int kOperationShift = 24;
+constexpr uint8_t kPiecesInOneGo = 32;  // MULTISHOT_MAX_RETRY of the kernel
+
+// A thread's own address is its name.
+const void* this_thread() noexcept {
+    static thread_local char name;
+    return &name;
+}
+
+uint64_t tag_of(SocketId id, uint8_t operation) noexcept { return id.word() | uint64_t{operation} << kOperationShift; }
+
+// Whether a ring does what it is asked to. A sandbox may allow to make one, and forbid to use it.
+Result<> try_ring(SystemCalls& system) {
+    auto ring = UringRing::make(1, 2, system);
+    if (!ring) return fail(ring.error());
+    (*ring)->take_over();
+    (*ring)->entry(IORING_OP_NOP, -1, 1);
+    (*ring)->enter(TimePoint(), TimePoint::min());
+    io_uring_cqe completion;
+    if (!(*ring)->next(completion)) return fail(Error::from_errno(EPERM, "use a ring, which a sandbox forbids"));
+    return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Driver>> make_uring_driver(std::string reason, SystemCalls& system,
+                                                  const UringOptions& options) {
+    static const Result<> works = try_ring(system);
+    if (!works) return fail(works.error());
+    auto driver = std::make_unique<UringDriver>(std::move(reason), system, options);
+    const auto opened = driver->open();
+    if (!opened) return fail(opened.error());
+    return driver;
+}
+
+UringDriver::UringDriver(std::string reason, SystemCalls& system, const UringOptions& options)
+    : system_(system), options_(options), others_(std::move(reason), system, kOthers) {}
+
+Result<> UringDriver::open() {
+    auto ring = UringRing::make(options_.entries, options_.completions, system_);
+    if (!ring) return fail(ring.error());
+    auto buffers = UringBuffers::make(options_.buffers, options_.buffer_size);
+    if (!buffers) return fail(buffers.error());
+    ring_ = std::move(*ring);
+    buffers_ = std::move(*buffers);
+    return buffers_->attach(*ring_);
+}
+
+UringDriver::~UringDriver() {
+    if (!ring_) return;
+    if (is_own_thread()) ring_->cancel_now();
+    io_uring_cqe completion;
+    while (ring_->next(completion)) {
+        const auto operation = static_cast<Operation>(completion.user_data >> kOperationShift & 0xff);
+        if (operation == Operation::accept && completion.res >= 0) ::close(completion.res);
+    }
+    slots_.for_each([](SocketId, const Slot& slot) {
+        for (const int fd : slot.rare ? slot.rare->accepted : std::vector<int>()) ::close(fd);
+    });
+}
+
+void UringDriver::wait(TimePoint deadline) {
+    own_ring();
+    if (++depth_ == 1) ++turn_;
+    flush_all();
+    arm_all();
+    deadline = others_.before_wait(deadline);
+    const bool others_busy = deadline == TimePoint::min();
+    if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front()->lingers_until);
+    if (must_not_sleep()) deadline = TimePoint::min();
+    if (news_) {
+        sleep_as_guest(deadline);
+    } else {
+        if (!std::exchange(others_armed_, true)) {
+            io_uring_sqe& entry = ring_->entry(IORING_OP_POLL_ADD, others_.host_fd(),
+                                               tag_of({}, static_cast<uint8_t>(Operation::others)));
+            entry.poll32_events = POLLIN;
+        }
+        ring_->enter(deadline > TimePoint::min() && deadline < TimePoint::max() ? now() : TimePoint(), deadline);
+    }
+    if (!lingering_.empty()) end_lingering();
+    deliver_notices(Lane::native);
+    reap();
+    if (std::exchange(others_ready_, false) || others_busy) others_.wait(TimePoint::min());
+    --depth_;
+}
+
+bool UringDriver::must_not_sleep() const noexcept {
+    if (!to_flush_.empty() || !notices_[0].empty() || second_lane_has_work()) return true;
+    // Buffers come back when what was borrowed from them has left.
+    return (!starved_.empty() || !to_arm_.empty()) && (!loans_.empty() || !loans_leaving_.empty());
+}
+
+bool UringDriver::second_lane_has_work() const noexcept {
+    return !second_.empty() || !notices_[1].empty() || others_.second_lane_has_work();
+}
+
+void UringDriver::serve_second_lane() {
+    deliver_notices(Lane::second);
+    for (const SecondPiece& next : std::exchange(second_, {})) {
+        Slot* slot = find(next.id);
+        if (slot && slot->lane == Lane::second) {
+            serve_piece(*slot, next.piece, next.result);
+        } else if (slot) {
+            hold_piece(*slot, next.piece, next.result);
+        }
+        buffers_->unpin(next.piece);
+    }
+    if (others_.second_lane_has_work()) others_.serve_second_lane();
+}
+
+// Guests.
+
+void UringDriver::prepare_sleep(TimePoint deadline) {
+    own_ring();
+    if (!news_) {
+        news_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+        const auto watched = others_.watch(news_.get(), true, false, *this, Lane::native);
+        if (!news_ || !watched || !ring_->signal_to(news_.get())) throw Error::from_errno(errno, "watch io_uring");
+        news_watch_ = *watched;
+    }
+    flush_all();
+    arm_all();
+    ring_->enter(TimePoint(), TimePoint::min());
+    ring_->silence(false);
+    if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front()->lingers_until);
+    others_.prepare_sleep(must_not_sleep() || ring_->has_news() ? TimePoint::min() : deadline);
+}
+
+// The inner driver sleeps; the eventfd in it tells that the ring has work, which a call into the ring then does.
+void UringDriver::sleep_as_guest(TimePoint deadline) {
+    ring_->enter(TimePoint(), TimePoint::min());
+    if (deadline > TimePoint::min()) {
+        ring_->silence(false);
+        others_.wait(ring_->has_news() ? TimePoint::min() : deadline);
+    }
+    ring_->silence(true);
+    others_ready_ = true;
+    ring_->enter(TimePoint(), TimePoint::min());
+}
+
+void UringDriver::ready(bool, bool) {
+    uint64_t ignored = 0;
+    system_.read(news_.get(), &ignored, sizeof ignored);
+}
+
+// The ring and its thread.
+
+bool UringDriver::is_own_thread() const noexcept { return thread_ == this_thread(); }
+
+void UringDriver::own_ring() {
+    if (is_own_thread()) return;
+    if (thread_) renew_ring();
+    thread_ = this_thread();
+    ring_->take_over();
+    if (news_) ring_->signal_to(news_.get());
+}
+
+// Another thread has left its ring behind. What has completed there is kept, and no sink is called for it now.
+void UringDriver::renew_ring() {
+    auto ring = UringRing::make(options_.entries, options_.completions, system_);
+    if (!ring) throw Error(ring.error());
+    renewing_ = true;
+    reap();
+    renewing_ = false;
+    ring_ = std::move(*ring);
+    const auto attached = buffers_->attach(*ring_);
+    if (!attached) throw Error(attached.error());
+    rearm_all();
+}
+
+void UringDriver::rearm_all() noexcept {
+    others_armed_ = false;
+    slots_.for_each([this](SocketId, Slot& slot) {
+        slot.operations = 0;
+        slot.armed = slot.cancelling = slot.awaits_room = false;
+        if (slot.phase != Phase::ended) {
+            want_armed(slot);
+        } else if (slot.listener) {
+            erase(slot);
+        } else if (slot.fd) {
+            released(slot);
+        }
+    });
+}
+
+io_uring_sqe& UringDriver::begin(Slot& slot, Operation operation, uint8_t code) {
+    ++slot.operations;
+    return ring_->entry(code, slot.fd.get(), tag_of(slot.id, static_cast<uint8_t>(operation)));
+}
+
+void UringDriver::cancel(const Slot& slot, Operation operation) {
+    io_uring_sqe& entry = ring_->entry(IORING_OP_ASYNC_CANCEL, -1, 0);
+    entry.addr = tag_of(slot.id, static_cast<uint8_t>(operation));
+}
+
+void UringDriver::want_armed(Slot& slot) noexcept {
+    ListHook<ArmTag>& hook = slot;
+    if (!hook.linked()) to_arm_.push_back(slot);
+}
+
+// A receive that finds bytes takes buffers as soon as it is submitted, all there are if need be: who went without goes
+// first, or a flood on one connection would starve the others.
+void UringDriver::arm_all() {
+    if (to_arm_.empty() && starved_.empty()) return;
+    const bool room = buffers_->offer();
+    for (auto* list : {&starved_, &to_arm_}) {
+        IntrusiveList<Slot, ArmTag> now;
+        now.splice_back(*list);
+        while (Slot* slot = now.pop_front()) {
+            arm(*slot, room);
+            if (!room && !slot->armed && slot->wants_input()) list->push_back(*slot);
+        }
+    }
+}
+
+void UringDriver::arm(Slot& slot, bool room) {
+    if (slot.wants_room() && !slot.awaits_room) {
+        slot.awaits_room = true;
+        begin(slot, Operation::room, IORING_OP_POLL_ADD).poll32_events = POLLOUT;
+    }
+    if (slot.armed || !slot.wants_input() || (!room && !slot.listener)) return;
+    slot.armed = true;
+    slot.fed = false;
+    if (slot.listener) {
+        io_uring_sqe& entry = begin(slot, Operation::accept, IORING_OP_ACCEPT);
+        entry.ioprio = IORING_ACCEPT_MULTISHOT;
+        entry.accept_flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+    } else {
+        io_uring_sqe& entry = begin(slot, Operation::receive, IORING_OP_RECV);
+        entry.ioprio = IORING_RECV_MULTISHOT;
+        entry.flags = IOSQE_BUFFER_SELECT;
+    }
+}
+
+// Completions.
+
+void UringDriver::reap() {
+    io_uring_cqe completion;
+    while (ring_->next(completion)) {
+        const auto operation = static_cast<Operation>(completion.user_data >> kOperationShift & 0xff);
+        const SocketId id = SocketId::from_word(completion.user_data & ~(uint64_t{0xff} << kOperationShift));
+        if (operation == Operation::others) {
+            others_armed_ = false;
+            others_ready_ = true;
+        } else if (Slot* slot = find(id)) {
+            completed(*slot, operation, completion);
+        }
+    }
+    if (sends_ > 0) return;
+    for (const uint16_t buffer : loans_leaving_) buffers_->unpin(buffer);
+    loans_leaving_.clear();
+}
+
+void UringDriver::completed(Slot& slot, Operation operation, const io_uring_cqe& completion) {
+    const SocketId id = slot.id;
+    if (!(completion.flags & IORING_CQE_F_MORE)) --slot.operations;
+    try {
+        switch (operation) {
+            case Operation::accept: accepted(slot, completion); break;
+            case Operation::receive: received(slot, completion); break;
+            case Operation::room: got_room(slot); break;
+            case Operation::send: sent(slot, completion.res); break;
+            default: break;
+        }
+    } catch (const std::bad_alloc&) {
+        Slot* left = find(id);
+        if (left && left->listener) accept_fails(*left, Error::out_of_memory());
+        if (left && !left->listener) end(*left, ENOMEM, "serve ");
+    }
+    Slot* left = find(id);
+    if (!left || left->phase != Phase::ended || left->operations > 0) return;
+    if (left->listener) {
+        erase(*left);
+    } else if (left->fd) {
+        released(*left);
+    }
+}
+
+void UringDriver::received(Slot& slot, const io_uring_cqe& completion) {
+    if (!(completion.flags & IORING_CQE_F_MORE)) {
+        slot.armed = slot.cancelling = false;
+        ListHook<ArmTag>& hook = slot;
+        hook.unlink();
+        (completion.res == -ENOBUFS && !slot.fed ? starved_ : to_arm_).push_back(slot);
+    }
+    Piece piece;
+    const bool pinned = completion.flags & IORING_CQE_F_BUFFER;
+    if (pinned) piece = buffers_->take(completion);
+    slot.fed |= pinned;
+    const int result = completion.res;
+    const bool over = result == 0 || (result < 0 && result != -ENOBUFS && result != -ECANCELED && result != -EINTR);
+    const bool second = slot.lane == Lane::second && slot.phase <= Phase::open;
+    try {
+        if (!over && piece.bytes.empty()) {
+        } else if (renewing_) {
+            hold_piece(slot, piece, result);
+        } else if (second) {
+            second_.push_back({slot.id, piece, result});
+            if (pinned) buffers_->pin(piece.buffer);
+        } else {
+            count_piece(slot);
+            serve_piece(slot, piece, result);
+        }
+    } catch (const std::bad_alloc&) {
+        if (pinned) buffers_->unpin(piece);
+        throw;
+    }
+    if (pinned) buffers_->unpin(piece);
+}
+
+void UringDriver::count_piece(Slot& slot) {
+    if (std::exchange(slot.turn, turn_) != turn_) slot.pieces = 0;
+    if (++slot.pieces < kPiecesInOneGo) return;
+    slot.pieces = 0;
+    stop_receiving(slot);
+}
+
+void UringDriver::stop_receiving(Slot& slot) {
+    if (slot.armed && !std::exchange(slot.cancelling, true)) cancel(slot, Operation::receive);
+}
+
+// Telling.
+
+void UringDriver::notify(Slot& slot) noexcept {
+    ListHook<NoticeTag>& hook = slot;
+    if (!hook.linked()) notices_[slot.lane == Lane::second ? 1 : 0].pending.push_back(slot);
+}
+
+void UringDriver::deliver_notices(Lane lane) {
+    Notices& notices = notices_[lane == Lane::second ? 1 : 0];
+    notices.running.splice_back(notices.pending);
+    while (Slot* slot = notices.running.pop_front()) {
+        const SocketId id = slot->id;
+        try {
+            slot->listener ? serve_accepted(id) : deliver(id);
+        } catch (const std::bad_alloc&) {
+            Slot* left = find(id);
+            if (left && !left->listener) end(*left, ENOMEM, "serve ");
+        }
+    }
+}
+
+// What a callback makes due is told by a later wait, so what is due is looked at first.
+void UringDriver::deliver(SocketId id) {
+    Slot* slot = find(id);
+    const auto is_open = [&] { return find(id) == slot && slot->phase == Phase::open && slot->sink; };
+    if (slot->closed_due) return tell_closed(*slot);
+    if (std::exchange(slot->connected_due, false) && is_open()) slot->sink->connected();
+    if (is_open() && std::exchange(slot->drained_due, false)) slot->sink->drained();
+    if (!is_open()) return;
+    if (slot->reads() && slot->rare) deliver_held(*slot);
+    if (!is_open() || slot->rare) return;
+    if (slot->reads() && std::exchange(slot->end_due, false)) {
+        input_ended(*slot, slot->input_error);
+    } else if (slot->write_error != 0 && !slot->reads()) {
+        end(*slot, slot->write_error, "send to ");
+    }
+}
+
+// The slot is there while closed() runs, so that it can be asked for its addresses.
+void UringDriver::tell_closed(Slot& slot) {
+    const SocketId id = slot.id;
+    slot.closed_due = false;
+    Sink* sink = std::exchange(slot.sink, nullptr);
+    std::optional<Error> error;
+    if (slot.error != 0) error = socket::error_of(slot.error, slot.what, slot.peer);
+    slot.lane = Lane::native;  // what is left to do calls nobody
+    if (sink) sink->closed(error ? &*error : nullptr);
+    Slot* left = find(id);
+    if (left && left->phase == Phase::ended && left->operations == 0) erase(*left);
+}
+
+void UringDriver::end_lingering() {
+    const TimePoint time = now();
+    while (!lingering_.empty() && lingering_.front()->lingers_until <= time) {
+        Slot* slot = lingering_.pop_front();
+        if (slot->phase == Phase::lingering) end(*slot, 0, "");
+    }
+}
+
+}  // namespace bine
