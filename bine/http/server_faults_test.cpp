@@ -10,10 +10,10 @@
 #include "bine/http/router.h"
 #include "bine/http/server.h"
 #include "bine/net/listener.h"
-#include "bine/reactor/drivers.h"
 #include "bine/testing/captured_logs.h"
 #include "bine/testing/expect.h"
 #include "bine/testing/faulty_system.h"
+#include "bine/testing/native_driver.h"
 #include "bine/testing/transport_contract.h"
 #include "tests/http/client.h"
 
@@ -105,9 +105,7 @@ struct Site {
 // Two clients ask everything at once.
 struct Meeting {
     explicit Meeting(FaultySystem& system)
-        : server(site.router()),
-          reactor(make_epoll_driver("under faults", system)),
-          listener(reactor, server.factory(), {}) {
+        : server(site.router()), reactor(testing::native_driver(system)), listener(reactor, server.factory(), {}) {
         REQUIRE(listener.open(Address::loopback(0), {}));
         for (Asker::Heard& one : heard) {
             const auto asker = [this, &one] { return std::make_unique<Asker>(site.questions(), one); };

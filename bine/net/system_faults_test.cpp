@@ -18,7 +18,7 @@ constexpr std::size_t kEnough = 100'000;
 
 // A client says something and is answered, again and again, until it has heard enough or somebody's connection is lost.
 struct Talk : Scene {
-    explicit Talk(FaultySystem& system) : Scene(Address::loopback(0), make_epoll_driver("under faults", system)) {
+    explicit Talk(std::unique_ptr<Driver> driver) : Scene(Address::loopback(0), std::move(driver)) {
         server.on_event = [this](char event) {
             if (event == 'd') server.transport->write(std::exchange(server.received, {}));
         };
@@ -43,7 +43,7 @@ TEST_CASE("no memory to send or receive ends that connection with an error that 
         CAPTURE(seed);
         FaultySystem system(seed);
         system.set_rate(Fault::no_memory, 0.02);
-        Talk talk(system);
+        Talk talk(native_driver(system));
         REQUIRE(talk.until([&] { return talk.is_over(); }));
         REQUIRE_FALSE(talk.heard_enough());
         const bool told = ended_by(talk.client, {ENOMEM, ENOBUFS}, "receive from 127.0.0.1:") ||
@@ -59,7 +59,7 @@ TEST_CASE("a socket that cannot be watched ends with an error that says so") {
         CAPTURE(seed);
         FaultySystem system(seed);
         system.set_rate(Fault::not_watched, 0.25);
-        Talk talk(system);
+        Talk talk(make_epoll_driver("a test asked for it", system));
         REQUIRE(talk.until([&] { return talk.is_over(); }));
         const bool told = ended_by(talk.client, {ENOMEM, ENOSPC}, "watch the socket of 127.0.0.1:") ||
                           ended_by(talk.server, {ENOMEM, ENOSPC}, "watch the socket of 127.0.0.1:");
@@ -72,7 +72,7 @@ TEST_CASE("a listener that finds no descriptor pauses and goes on, and one line 
     const CapturedLogs logs;
     FaultySystem system(1);
     std::deque<Seen> clients;
-    Scene scene(Address::loopback(0), make_epoll_driver("under faults", system));
+    Scene scene(Address::loopback(0), native_driver(system));
     for (int i = 0; i < kConnections; ++i) scene.start_client(clients.emplace_back());
     system.set_rate(Fault::no_descriptor, 0.25);
     CHECK(scene.until([&] { return scene.listener.connections() == kConnections; }));
@@ -83,7 +83,7 @@ TEST_CASE("a listener that finds no descriptor pauses and goes on, and one line 
 TEST_CASE("a connection for which there is no descriptor fails with an error that says so") {
     FaultySystem system(1);
     Seen client;
-    Scene scene(Address::loopback(0), make_epoll_driver("under faults", system));
+    Scene scene(Address::loopback(0), native_driver(system));
     system.set_rate(Fault::no_descriptor, 0.25);
     while (system.count(Fault::no_descriptor) == 0) {
         const auto made =

@@ -26,8 +26,9 @@ namespace bine {
 
 using SocketId = SlotId;
 
-// How long bytes given to send() stay valid: until it returns, for ever, or (received bytes) until the sink returns.
-enum class Lifetime : uint8_t { copy, fixed, loan };
+// How long bytes given to send() stay valid: until it returns, or for ever. Received bytes may be sent on from inside of
+// data_received(): a driver that owns their memory then sends them from there.
+enum class Lifetime : uint8_t { copy, fixed };
 
 // What happens to a stream socket.
 class Sink {

@@ -9,21 +9,21 @@ namespace bine {
 namespace {
 
 // Says once a process why it is not the faster one.
-std::unique_ptr<Driver> make_best() {
-    auto made = make_uring_driver("the fastest that this system has");
+std::unique_ptr<Driver> make_best(SystemCalls& system) {
+    auto made = make_uring_driver("the fastest that this system has", system);
     if (made) return std::move(*made);
     static std::atomic<bool> said = false;
     const std::string& why = made.error().text();
     if (!said.exchange(true)) log::info("reactor", "no io_uring here, epoll drives the loop", {{"why", why}});
-    return make_epoll_driver("no io_uring here: " + why);
+    return make_epoll_driver("no io_uring here: " + why, system);
 }
 
 }  // namespace
 
-std::unique_ptr<Driver> make_native_driver(DriverKind kind, const std::string& reason) {
-    if (kind == DriverKind::automatic) return make_best();
-    if (kind == DriverKind::epoll) return make_epoll_driver(reason);
-    auto made = make_uring_driver(reason);
+std::unique_ptr<Driver> make_native_driver(DriverKind kind, const std::string& reason, SystemCalls& system) {
+    if (kind == DriverKind::automatic) return make_best(system);
+    if (kind == DriverKind::epoll) return make_epoll_driver(reason, system);
+    auto made = make_uring_driver(reason, system);
     if (!made) throw made.error().with_context("run on io_uring");
     return std::move(*made);
 }

@@ -12,7 +12,8 @@ namespace bine {
 
 // automatic: io_uring where the system lets us, epoll otherwise; which, and why, is in Driver::info(). `reason`: why another
 // kind was asked for. Errors: throws Error when the system refuses it.
-std::unique_ptr<Driver> make_native_driver(DriverKind kind, const std::string& reason);
+std::unique_ptr<Driver> make_native_driver(DriverKind kind, const std::string& reason,
+                                           SystemCalls& system = native_system_calls);
 
 // auto, epoll, uring.
 std::optional<DriverKind> try_driver_kind(std::string_view name) noexcept;

@@ -62,9 +62,7 @@ struct EpollDriver::Level {
 class EpollDriver::Descent {
 public:
     explicit Descent(EpollDriver& driver) : driver_(driver) {
-        if (driver.levels_.size() == driver.depth_) {
-            driver.levels_.push_back(std::unique_ptr<Level>(new Level));  // not make_unique: it would clear 64 KiB
-        }
+        if (driver.levels_.size() == driver.depth_) driver.add_level();
         ++driver.depth_;
     }
     ~Descent() { --driver_.depth_; }
@@ -92,7 +90,11 @@ EpollDriver::EpollDriver(std::string reason, SystemCalls& system, uint32_t first
     if (!wake_) throw Error::from_errno(errno, "make an eventfd");
     epoll_event event{.events = EPOLLIN, .data = {.u64 = kWakeWord}};
     system_.epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+    add_level();
 }
+
+// Not by make_unique, which would clear 64 KiB.
+void EpollDriver::add_level() { levels_.push_back(std::unique_ptr<Level>(new Level)); }
 
 EpollDriver::~EpollDriver() {
     slots_.for_each([this](SocketId, Slot& slot) { erase(slot); });

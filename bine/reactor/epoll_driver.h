@@ -94,6 +94,7 @@ private:
     enum class Kind : uint8_t { stream, listener, datagram, watch };
     enum class Phase : uint8_t { connecting, open, closing, lingering, ended };
 
+    void add_level();
     std::pair<SocketId, Slot*> add(Kind kind, Descriptor input);
     Slot* find(SocketId id) const noexcept { return slots_.find(id); }
     Slot* find_stream(SocketId id) const noexcept;

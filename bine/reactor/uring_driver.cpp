@@ -15,7 +15,6 @@ namespace bine {
 
 namespace {
 
-constexpr int kOperationShift = 24;
 constexpr uint8_t kPiecesInOneGo = 32;  // MULTISHOT_MAX_RETRY of the kernel
 
 // A thread's own address is its name.
@@ -23,8 +22,6 @@ const void* this_thread() noexcept {
     static thread_local char name;
     return &name;
 }
-
-uint64_t tag_of(SocketId id, uint8_t operation) noexcept { return id.word() | uint64_t{operation} << kOperationShift; }
 
 // Whether a ring does what it is asked to. A sandbox may allow to make one, and forbid to use it.
 Result<> try_ring(SystemCalls& system) {
@@ -68,8 +65,7 @@ UringDriver::~UringDriver() {
     if (is_own_thread()) ring_->cancel_now();
     io_uring_cqe completion;
     while (ring_->next(completion)) {
-        const auto operation = static_cast<Operation>(completion.user_data >> kOperationShift & 0xff);
-        if (operation == Operation::accept && completion.res >= 0) ::close(completion.res);
+        if (operation_of(completion) == Operation::accept && completion.res >= 0) ::close(completion.res);
     }
     slots_.for_each([](SocketId, const Slot& slot) {
         for (const int fd : slot.rare ? slot.rare->accepted : std::vector<int>()) ::close(fd);
@@ -86,15 +82,11 @@ void UringDriver::wait(TimePoint deadline) {
     if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front()->lingers_until);
     if (must_not_sleep()) deadline = TimePoint::min();
     if (news_) {
-        sleep_as_guest(deadline);
+        wait_as_guest(deadline);
     } else {
-        if (!std::exchange(others_armed_, true)) {
-            io_uring_sqe& entry = ring_->entry(IORING_OP_POLL_ADD, others_.host_fd(),
-                                               tag_of({}, static_cast<uint8_t>(Operation::others)));
-            entry.poll32_events = POLLIN;
-        }
-        ring_->enter(deadline > TimePoint::min() && deadline < TimePoint::max() ? now() : TimePoint(), deadline);
+        wait_in_ring(deadline);
     }
+    settle_sends();
     if (!lingering_.empty()) end_lingering();
     deliver_notices(Lane::native);
     reap();
@@ -102,10 +94,21 @@ void UringDriver::wait(TimePoint deadline) {
     --depth_;
 }
 
+void UringDriver::wait_in_ring(TimePoint deadline) {
+    if (!std::exchange(others_armed_, true)) {
+        ring_->entry(IORING_OP_POLL_ADD, others_.host_fd(), tag_of({}, Operation::others)).poll32_events = POLLIN;
+    }
+    if (deadline == TimePoint::min()) return ring_->enter(TimePoint(), deadline);
+    // A signal does not end the wait: whoever handles it writes to a descriptor that does.
+    do {
+        ring_->enter(deadline == TimePoint::max() ? TimePoint() : now(), deadline);
+    } while (!ring_->has_completions() && now() < deadline);
+}
+
 bool UringDriver::must_not_sleep() const noexcept {
     if (!to_flush_.empty() || !notices_[0].empty() || second_lane_has_work()) return true;
     // Buffers come back when what was borrowed from them has left.
-    return (!starved_.empty() || !to_arm_.empty()) && (!loans_.empty() || !loans_leaving_.empty());
+    return (!starved_.empty() || !to_arm_.empty()) && !loans_leaving_.empty();
 }
 
 bool UringDriver::second_lane_has_work() const noexcept {
@@ -139,13 +142,14 @@ void UringDriver::prepare_sleep(TimePoint deadline) {
     flush_all();
     arm_all();
     ring_->enter(TimePoint(), TimePoint::min());
+    settle_sends();
     ring_->silence(false);
     if (!lingering_.empty()) deadline = std::min(deadline, lingering_.front()->lingers_until);
     others_.prepare_sleep(must_not_sleep() || ring_->has_news() ? TimePoint::min() : deadline);
 }
 
 // The inner driver sleeps; the eventfd in it tells that the ring has work, which a call into the ring then does.
-void UringDriver::sleep_as_guest(TimePoint deadline) {
+void UringDriver::wait_as_guest(TimePoint deadline) {
     ring_->enter(TimePoint(), TimePoint::min());
     if (deadline > TimePoint::min()) {
         ring_->silence(false);
@@ -203,12 +207,13 @@ void UringDriver::rearm_all() noexcept {
 
 io_uring_sqe& UringDriver::begin(Slot& slot, Operation operation, uint8_t code) {
     ++slot.operations;
-    return ring_->entry(code, slot.fd.get(), tag_of(slot.id, static_cast<uint8_t>(operation)));
+    return ring_->entry(code, slot.fd.get(), tag_of(slot.id, operation));
 }
 
 void UringDriver::cancel(const Slot& slot, Operation operation) {
     io_uring_sqe& entry = ring_->entry(IORING_OP_ASYNC_CANCEL, -1, 0);
-    entry.addr = tag_of(slot.id, static_cast<uint8_t>(operation));
+    entry.flags = IOSQE_CQE_SKIP_SUCCESS;
+    entry.addr = tag_of(slot.id, operation);
 }
 
 void UringDriver::want_armed(Slot& slot) noexcept {
@@ -255,18 +260,14 @@ void UringDriver::arm(Slot& slot, bool room) {
 void UringDriver::reap() {
     io_uring_cqe completion;
     while (ring_->next(completion)) {
-        const auto operation = static_cast<Operation>(completion.user_data >> kOperationShift & 0xff);
-        const SocketId id = SocketId::from_word(completion.user_data & ~(uint64_t{0xff} << kOperationShift));
+        const Operation operation = operation_of(completion);
         if (operation == Operation::others) {
             others_armed_ = false;
             others_ready_ = true;
-        } else if (Slot* slot = find(id)) {
+        } else if (Slot* slot = find(id_of(completion))) {
             completed(*slot, operation, completion);
         }
     }
-    if (sends_ > 0) return;
-    for (const uint16_t buffer : loans_leaving_) buffers_->unpin(buffer);
-    loans_leaving_.clear();
 }
 
 void UringDriver::completed(Slot& slot, Operation operation, const io_uring_cqe& completion) {
@@ -277,7 +278,6 @@ void UringDriver::completed(Slot& slot, Operation operation, const io_uring_cqe&
             case Operation::accept: accepted(slot, completion); break;
             case Operation::receive: received(slot, completion); break;
             case Operation::room: got_room(slot); break;
-            case Operation::send: sent(slot, completion.res); break;
             default: break;
         }
     } catch (const std::bad_alloc&) {

@@ -3,7 +3,8 @@
 // Theory. A connection has one receive armed as long as it is read: it completes once for each piece, in buffers that all
 // connections share (uring_buffers.h). What a turn writes gathers in the slot's queue and leaves in one send, which is submitted
 // in the call that waits. Sends are MSG_DONTWAIT: they happen inside of that call or not at all, so the kernel holds no memory
-// of ours between calls, and received bytes can be sent on without a copy. A full socket is polled for room. Accepting is
+// of ours between calls, and received bytes can be sent on without a copy. Only one that fails or is short completes; the others
+// have left when the call returns (IOSQE_CQE_SKIP_SUCCESS). A full socket is polled for room. Accepting is
 // multishot, too; connecting is as with epoll, the ring waits for the outcome.
 //
 // Everything that is no IP stream - datagrams, Unix sockets, which pass descriptors, pipes, terminals, descriptors of others -
@@ -105,6 +106,16 @@ private:
     enum class Operation : uint8_t { none, others, accept, receive, room, send };
     enum class Phase : uint8_t { connecting, open, closing, lingering, ended };
 
+    // What a completion is of. An index has 24 bits beside the operation.
+    static uint64_t tag_of(SocketId id, Operation operation) noexcept {
+        return id.word() | uint64_t{static_cast<uint8_t>(operation)} << 24;
+    }
+    static Operation operation_of(const io_uring_cqe& completion) noexcept {
+        return static_cast<Operation>(completion.user_data >> 24 & 0xff);
+    }
+    static SocketId id_of(const io_uring_cqe& completion) noexcept {
+        return SocketId::from_word(completion.user_data & ~(uint64_t{0xff} << 24));
+    }
     // A name of the ring's own; otherwise the socket is the other driver's.
     static bool is_ours(SocketId id) noexcept { return id.index < kOthers; }
     Slot* find(SocketId id) const noexcept { return slots_.find(id); }
@@ -125,7 +136,8 @@ private:
 
     // The parts of wait().
     bool must_not_sleep() const noexcept;
-    void sleep_as_guest(TimePoint deadline);
+    void wait_in_ring(TimePoint deadline);
+    void wait_as_guest(TimePoint deadline);
     void ready(bool readable, bool writable) override;
     void reap();
     void completed(Slot& slot, Operation operation, const io_uring_cqe& completion);
@@ -157,7 +169,7 @@ private:
     void flush(Slot& slot);
     void send_memory(Slot& slot);
     void send_file(Slot& slot);
-    void sent(Slot& slot, int result);
+    void settle_sends();
     void own_loan(Slot& slot);
     void has_sent(Slot& slot, int result);
     void queue_emptied(Slot& slot);
@@ -167,7 +179,7 @@ private:
     void released(Slot& slot) noexcept;
     void notify(Slot& slot) noexcept;
 
-    static constexpr uint32_t kOthers = 1u << 24;  // an index has 24 bits beside the operation
+    static constexpr uint32_t kOthers = 1u << 24;
     static constexpr std::size_t kParts = 64;
 
     SystemCalls& system_;
@@ -186,6 +198,7 @@ private:
     int depth_ = 0;
 
     IntrusiveList<Slot, FlushTag> to_flush_;
+    IntrusiveList<Slot, FlushTag> sending_;  // between flush_all() and settle_sends()
     IntrusiveList<Slot, ArmTag> to_arm_;
     IntrusiveList<Slot, ArmTag> starved_;  // those that have found no buffer since they were armed
     IntrusiveList<Slot, LingerTag> lingering_;
@@ -208,9 +221,8 @@ private:
     };
     std::vector<std::unique_ptr<Message>> messages_;
     std::size_t messages_used_ = 0;
-    std::vector<uint16_t> loans_;         // buffers that queues refer to
-    std::vector<uint16_t> loans_leaving_; // and those whose sends have been submitted
-    std::size_t sends_ = 0;               // in flight: none, but for completions that overflowed
+    std::vector<uint16_t> loans_;          // buffers that queues refer to
+    std::vector<uint16_t> loans_leaving_;  // and those whose sends have been submitted
     std::size_t streams_ = 0;
 };
 

@@ -108,13 +108,31 @@ void UringRing::cancel_now(int fd) {
     request.flags = IORING_ASYNC_CANCEL_ALL | (fd < 0 ? IORING_ASYNC_CANCEL_ANY : IORING_ASYNC_CANCEL_FD);
     request.timeout = {.tv_sec = -1, .tv_nsec = -1};
     control(IORING_REGISTER_SYNC_CANCEL, &request, 1);
+    enter(TimePoint(), TimePoint::min());  // which lets go of the descriptors
+}
+
+// What does not fit comes when there is room.
+void UringRing::collect_overflow() {
+    while (flags() & IORING_SQ_CQ_OVERFLOW) {
+        auto head = std::atomic_ref(*rings_.at<uint32_t>(params_.cq_off.head));
+        for (uint32_t i = head.load(std::memory_order_relaxed); i != load(params_.cq_off.tail); ++i) {
+            overflow_.push_back(completion_at(i));
+            head.store(i + 1, std::memory_order_release);
+        }
+        enter(TimePoint(), TimePoint::min());
+    }
 }
 
 bool UringRing::next(io_uring_cqe& completion) noexcept {
     if (!has_completions()) return false;
+    if (!overflow_.empty()) {
+        completion = overflow_.front();
+        overflow_.pop_front();
+        return true;
+    }
     auto head = std::atomic_ref(*rings_.at<uint32_t>(params_.cq_off.head));
     const uint32_t at = head.load(std::memory_order_relaxed);
-    completion = rings_.at<io_uring_cqe>(params_.cq_off.cqes)[at & (params_.cq_entries - 1)];
+    completion = completion_at(at);
     head.store(at + 1, std::memory_order_release);
     return true;
 }

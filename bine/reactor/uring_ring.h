@@ -8,6 +8,7 @@
 #include <linux/io_uring.h>
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <utility>
 
@@ -58,6 +59,18 @@ public:
 
     // Whether a completion is there; takes it.
     bool next(io_uring_cqe& completion) noexcept;
+    // Calls f(io_uring_cqe&) for each that is there, those that the kernel had no room for included; f may change it.
+    template <class F>
+    void for_each_waiting(F&& f) {
+        collect_overflow();
+        for (io_uring_cqe& completion : overflow_) f(completion);
+        for (uint32_t i = load(params_.cq_off.head); i != load(params_.cq_off.tail); ++i) f(completion_at(i));
+    }
+    // Entries that the kernel has not taken yet: it had no memory.
+    bool has_unsubmitted() const noexcept { return unsubmitted_ > 0; }
+    bool has_completions() const noexcept {
+        return !overflow_.empty() || load(params_.cq_off.head) != load(params_.cq_off.tail);
+    }
     // Whether enter() would find something without waiting.
     bool has_news() const noexcept;
 
@@ -71,9 +84,12 @@ public:
 private:
     explicit UringRing(SystemCalls& system) : system_(system) {}
 
+    void collect_overflow();
+    io_uring_cqe& completion_at(uint32_t at) const noexcept {
+        return rings_.at<io_uring_cqe>(params_.cq_off.cqes)[at & (params_.cq_entries - 1)];
+    }
     uint32_t load(uint32_t offset) const noexcept;
     uint32_t flags() const noexcept { return load(params_.sq_off.flags); }
-    bool has_completions() const noexcept { return load(params_.cq_off.head) != load(params_.cq_off.tail); }
 
     SystemCalls& system_;
     io_uring_params params_{};
@@ -82,6 +98,7 @@ private:
     Mapping entries_;
     uint32_t tail_ = 0;
     uint32_t unsubmitted_ = 0;
+    std::deque<io_uring_cqe> overflow_;  // taken out of a ring that was full
 };
 
 }  // namespace bine

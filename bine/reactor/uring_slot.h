@@ -27,7 +27,7 @@ struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Arm
         return (phase == Phase::open || phase == Phase::connecting || (phase == Phase::ended && sink)) && !shut;
     }
     bool may_borrow() const noexcept {
-        return phase == Phase::open && !blocked && !sending && write_error == 0 && queue.size() == loaned;
+        return phase == Phase::open && !blocked && write_error == 0 && queue.size() == loaned;
     }
 
     Descriptor fd;
@@ -46,7 +46,8 @@ struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Arm
     int input_error = 0;  // to be told behind what is held, as an end is
     uint32_t low_mark = 16384;
     uint32_t loaned = 0;     // bytes at the queue's front that lie in shared buffers
-    uint32_t asked = 0;      // that the send in flight would send
+    uint32_t asked = 0;      // what the send of this turn would send
+    int sent = 0;            // and what came of it
     uint32_t turn = 0;       // in which `pieces` came
     uint8_t pieces = 0;      // in one go
     uint8_t operations = 0;  // in flight
@@ -55,16 +56,15 @@ struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Arm
     bool listener : 1 = false;
     bool paused : 1 = true;
     bool asked_for : 1 = false;
-    bool armed : 1 = false;       // a receive, or accept, is in flight
-    bool fed : 1 = false;         // and has delivered something
-    bool cancelling = false;      // and is being cancelled
+    bool armed : 1 = false;   // a receive, or accept, is in flight
+    bool fed : 1 = false;     // and has delivered something
+    bool cancelling = false;  // and is being cancelled
     bool awaits_room : 1 = false;
-    bool sending : 1 = false;
     bool blocked : 1 = false;      // the system's buffer was full
     bool ended_there : 1 = false;  // end of input seen
-    bool end_due = false;      // it came behind what is held, or while paused
+    bool end_due = false;          // it came behind what is held, or while paused
     bool shut : 1 = false;         // no more may be queued
-    bool shut_down = false;    // and the system has been told
+    bool shut_down = false;        // and the system has been told
     bool above_low : 1 = false;    // drained() will be owed
     bool connected_due = false;
     bool drained_due = false;

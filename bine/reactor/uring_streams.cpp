@@ -267,8 +267,7 @@ void UringDriver::send(SocketId id, std::string_view bytes, Lifetime lifetime) {
     if (!slot || !slot->may_queue() || bytes.empty()) return;
     if (lifetime == Lifetime::fixed) {
         slot->queue.append_fixed(bytes);
-    } else if (lifetime == Lifetime::loan && bytes.size() >= kWorthBorrowing && buffers_->holds(bytes) &&
-               slot->may_borrow()) {
+    } else if (bytes.size() >= kWorthBorrowing && buffers_->holds(bytes) && slot->may_borrow()) {
         const uint16_t buffer = buffers_->buffer_of(bytes);
         loans_.push_back(buffer);
         buffers_->pin(buffer);
@@ -297,8 +296,7 @@ void UringDriver::queue_for_flush(Slot& slot) noexcept {
 
 void UringDriver::flush_all() {
     messages_used_ = 0;
-    loans_leaving_.insert(loans_leaving_.end(), loans_.begin(), loans_.end());
-    loans_.clear();
+    loans_leaving_.swap(loans_);
     IntrusiveList<Slot, FlushTag> now;
     now.splice_back(to_flush_);
     while (Slot* slot = now.pop_front()) {
@@ -311,7 +309,7 @@ void UringDriver::flush_all() {
 }
 
 void UringDriver::flush(Slot& slot) {
-    if (slot.sending || slot.blocked || slot.write_error != 0) return;
+    if (slot.blocked || slot.write_error != 0) return;
     if (slot.phase == Phase::connecting || slot.phase == Phase::ended) return;
     if (slot.queue.front_descriptor()) {
         write_failed(slot, EOPNOTSUPP);
@@ -335,7 +333,12 @@ void UringDriver::send_memory(Slot& slot) {
         asked += part.iov_len;
     }
     slot.asked = static_cast<uint32_t>(asked);
-    io_uring_sqe& entry = begin(slot, Operation::send, count == 1 ? IORING_OP_SEND : IORING_OP_SENDMSG);
+    slot.sent = static_cast<int>(asked);
+    const uint64_t tag = tag_of(slot.id, Operation::send);
+    io_uring_sqe& entry = ring_->entry(count == 1 ? IORING_OP_SEND : IORING_OP_SENDMSG, slot.fd.get(), tag);
+    // Silent only where nothing is to be done behind it, or the call would sleep over that.
+    const bool last = asked == slot.queue.size() && !slot.shut && !slot.above_low;
+    if (last) entry.flags = IOSQE_CQE_SKIP_SUCCESS;
     if (count == 1) {
         entry.addr = reinterpret_cast<uint64_t>(message.parts[0].iov_base);
         entry.len = slot.asked;
@@ -347,9 +350,8 @@ void UringDriver::send_memory(Slot& slot) {
         entry.addr = reinterpret_cast<uint64_t>(&message.header);
         entry.len = 1;
     }
-    entry.msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT | (asked < slot.queue.size() ? uint32_t{MSG_MORE} : 0);
-    slot.sending = true;
-    ++sends_;
+    entry.msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL | (asked < slot.queue.size() ? uint32_t{MSG_MORE} : 0);
+    sending_.push_back(slot);
 }
 
 // The ring has no sendfile: a call of its own, as with epoll.
@@ -363,11 +365,25 @@ void UringDriver::send_file(Slot& slot) {
     has_sent(slot, count > 0 ? static_cast<int>(count) : -errno);
 }
 
-void UringDriver::sent(Slot& slot, int result) {
-    slot.sending = false;
-    --sends_;
-    if (slot.phase == Phase::ended) return slot.queue.clear();
-    has_sent(slot, result);
+// Every send has happened inside of the call that submitted it; those that say nothing have sent all.
+void UringDriver::settle_sends() {
+    while (ring_->has_unsubmitted()) ring_->enter(TimePoint(), TimePoint::min());
+    if (!sending_.empty()) {
+        ring_->for_each_waiting([this](io_uring_cqe& completion) {
+            if (operation_of(completion) != Operation::send) return;
+            if (Slot* slot = find(id_of(completion))) slot->sent = completion.res;
+            completion.user_data = 0;
+        });
+    }
+    while (Slot* slot = sending_.pop_front()) {
+        try {
+            has_sent(*slot, slot->sent);
+        } catch (const std::bad_alloc&) {
+            end(*slot, ENOMEM, "send to ");
+        }
+    }
+    for (const uint16_t buffer : loans_leaving_) buffers_->unpin(buffer);
+    loans_leaving_.clear();
 }
 
 void UringDriver::has_sent(Slot& slot, int result) {
@@ -517,11 +533,12 @@ void UringDriver::end(Slot& slot, int error, const char* what) noexcept {
     slot.phase = Phase::ended;
     slot.rare.reset();
     static_cast<ListHook<FlushTag>&>(slot).unlink();
-    if (!slot.sending) slot.queue.clear();
+    slot.queue.clear();
     slot.loaned = 0;
     if (slot.operations == 0) return released(slot);
     if (!is_own_thread()) return;  // a new ring knows nothing of it
     io_uring_sqe& entry = ring_->entry(IORING_OP_ASYNC_CANCEL, slot.fd.get(), 0);
+    entry.flags = IOSQE_CQE_SKIP_SUCCESS;
     entry.cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
 }
 

@@ -138,7 +138,7 @@ void the_second_lane_serves_its_own_sinks(DriverWorld& world) {
     auto second = scene.pair(Lane::second);
     expect(!scene.driver->second_lane_has_work(), "no work, no second lane");
     second.server.on_data = [&](std::string_view bytes) {
-        scene.driver->send(second.server.id, bytes, Lifetime::loan);
+        scene.driver->send(second.server.id, bytes, Lifetime::copy);
     };
     const std::string message = pattern(1 << 20);
     scene.driver->send(second.client.id, message, Lifetime::copy);

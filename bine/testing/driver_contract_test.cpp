@@ -100,6 +100,16 @@ TEST_CASE("io_uring keeps the driver contract") {
 }
 
 // Bytes before a reset then take more pieces than the kernel receives in one go.
+TEST_CASE("io_uring keeps the driver contract when the kernel is in a bad mood") {
+    if (!has_uring()) return;
+    for (uint64_t seed = 1; seed <= kTcpSeeds; ++seed) {
+        CAPTURE(seed);
+        FaultySystem system(seed);
+        UringWorld world({}, system);
+        run_all(world);
+    }
+}
+
 TEST_CASE("io_uring keeps the driver contract with many small buffers") {
     if (!has_uring()) return;
     UringWorld world({.buffers = 256, .buffer_size = 1024});

@@ -1,5 +1,6 @@
 #include "bine/testing/faulty_system.h"
 
+#include <linux/io_uring.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -159,6 +160,53 @@ ssize_t FaultySystem::sendto(int fd, const void* from, size_t size, int flags, c
 ssize_t FaultySystem::sendfile(int to, int from, off_t* at, size_t most) {
     if (send_fails(to)) return -1;
     return SystemCalls::sendfile(to, from, at, less(Fault::short_write, most));
+}
+
+// What the operation will end with instead of being done; 0 when it is.
+int FaultySystem::ring_fault(const io_uring_sqe& entry) noexcept {
+    switch (entry.opcode) {
+        case IORING_OP_SEND:
+        case IORING_OP_SENDMSG: return transfer_fails() ? -errno : 0;
+        case IORING_OP_RECV:
+            if (strikes(Fault::try_again)) return -ENOBUFS;
+            if (strikes(Fault::interrupted)) return -EINTR;
+            return strikes(Fault::no_memory) ? -ENOMEM : 0;
+        case IORING_OP_ACCEPT:
+            if (strikes(Fault::no_descriptor)) return one_of({EMFILE, ENFILE, ENOMEM}), -errno;
+            if (strikes(Fault::try_again)) return -EAGAIN;
+            return strikes(Fault::interrupted) ? -EINTR : 0;
+        default: return 0;
+    }
+}
+
+void FaultySystem::shorten(io_uring_sqe& entry) noexcept {
+    if (entry.opcode == IORING_OP_SEND) {
+        entry.flags = 0;  // the driver hears of what did not leave
+        entry.len = static_cast<uint32_t>(less(Fault::short_write, entry.len));
+    } else if (entry.opcode == IORING_OP_SENDMSG) {
+        entry.flags = 0;
+        auto& message = *reinterpret_cast<msghdr*>(entry.addr);
+        const auto kept = less_of(message.msg_iov, message.msg_iovlen);
+        std::copy(kept.begin(), kept.end(), message.msg_iov);
+    }
+    if (entry.opcode == IORING_OP_ACCEPT) entry.ioprio = 0;  // one each, so that each can be struck
+    if (entry.opcode == IORING_OP_RECV && entry.ioprio != 0 && strikes(Fault::short_read)) {
+        entry.ioprio = 0;
+        entry.len = 1 + static_cast<uint32_t>(draw(draw(2) == 0 ? 16 : 65536));
+    }
+}
+
+// A ring does nothing, with any result, when it is asked to.
+void FaultySystem::submitting(io_uring_sqe& entry) {
+    constexpr uint32_t kInjectResult = 1;  // IORING_NOP_INJECT_RESULT, Linux 6.10
+    const int result = ring_fault(entry);
+    if (result == 0) return shorten(entry);
+    const uint64_t tag = entry.user_data;
+    entry = {};
+    entry.opcode = IORING_OP_NOP;
+    entry.user_data = tag;
+    entry.rw_flags = kInjectResult;
+    entry.len = static_cast<uint32_t>(result);
 }
 
 int FaultySystem::epoll_ctl(int epoll, int what, int fd, epoll_event* event) {

@@ -2,10 +2,11 @@
 // a quiet machine never does. The same seed and the same calls give the same faults.
 //
 //     FaultySystem system(seed);
-//     Reactor reactor(make_epoll_driver("under faults", system));
+//     Reactor reactor(native_driver(system));  // bine/testing/native_driver.h
 //
 // What a driver must hide strikes one call in ten; what ends a connection or stops a listener has to be asked for, by
 // set_rate(). One fault never strikes the same kind of call more than three times running, so whoever tries again gets on.
+// What is submitted to an io_uring is struck like the call that it stands for.
 // Sockets without a peer (datagrams) and counters (eventfd, timerfd) are spared what cannot happen to them. Besides, the
 // events of one wait come in any order. Confined to the reactor's thread; outlives the driver.
 #pragma once
@@ -22,9 +23,9 @@
 namespace bine::testing {
 
 enum class Fault : uint8_t {
-    try_again,       // EAGAIN from a socket that is ready
+    try_again,       // EAGAIN from a socket that is ready; a ring that has no buffer
     interrupted,     // EINTR, waiting included
-    short_read,      // fewer bytes than have come
+    short_read,      // fewer bytes than have come; a receive that ends behind one piece
     short_write,     // fewer bytes than there is room for, sendfile included
     spurious_event,  // a wait returns at once, with an event of a socket that is not ready
     early_hang_up,   // HUP, with or without IN, while the last bytes of a peer that has ended are still to be read
@@ -53,6 +54,7 @@ public:
     ssize_t sendmsg(int fd, const msghdr* message, int flags) override;
     ssize_t sendto(int fd, const void* from, size_t size, int flags, const sockaddr* to, socklen_t length) override;
     ssize_t sendfile(int to, int from, off_t* at, size_t most) override;
+    void submitting(io_uring_sqe& entry) override;
     int epoll_ctl(int epoll, int what, int fd, epoll_event* event) override;
     int epoll_pwait2(int epoll, epoll_event* events, int most, const timespec* limit) override;
 
@@ -72,6 +74,8 @@ private:
     std::vector<iovec> less_of(const iovec* parts, size_t count);
     bool transfer_fails() noexcept;
     bool send_fails(int fd) noexcept;
+    int ring_fault(const io_uring_sqe& entry) noexcept;
+    void shorten(io_uring_sqe& entry) noexcept;
     epoll_event spurious_event(int epoll) noexcept;
     void hang_up_early(int epoll, epoll_event& event) noexcept;
 

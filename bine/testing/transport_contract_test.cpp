@@ -7,12 +7,12 @@
 
 #include "bine/net/connection.h"
 #include "bine/net/listener.h"
-#include "bine/reactor/drivers.h"
 #include "bine/sim/world.h"
 #include "bine/testing/captured_logs.h"
 #include "bine/testing/faulty_system.h"
 #include "bine/testing/manual_driver.h"
 #include "bine/testing/memory_transport.h"
+#include "bine/testing/native_driver.h"
 #include "bine/testing/temp_folder.h"
 
 namespace bine::testing {
@@ -58,8 +58,6 @@ struct SocketWorld : TransportWorld {
     Reactor reactor;
     Listener listener;
 };
-
-std::unique_ptr<Driver> native_driver(SystemCalls& system) { return make_epoll_driver("a test asked for it", system); }
 
 struct TcpWorld final : SocketWorld {
     explicit TcpWorld(SystemCalls& system = native_system_calls)

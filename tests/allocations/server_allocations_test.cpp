@@ -19,8 +19,8 @@
 #include "bine/http/router.h"
 #include "bine/http/server.h"
 #include "bine/net/listener.h"
-#include "bine/reactor/drivers.h"
 #include "bine/testing/captured_logs.h"
+#include "bine/testing/native_driver.h"
 #include "bine/testing/replace_operator_new.h"
 
 namespace bine::http {
@@ -152,7 +152,7 @@ void fill(Reactor& reactor, const Listener& listener, std::vector<Caller>& idle)
 bool serve_with_failure(uint64_t n, uint64_t in_a_row) {
     questions();
     const testing::CapturedLogs quiet;
-    Reactor reactor(make_epoll_driver("a test asked for it"));
+    Reactor reactor(testing::native_driver());
     Server server(site(reactor));
     Listener listener(reactor, server.factory(), {.connection = {.idle_timeout = 60s}, .max_per_peer = 1000});
     REQUIRE(listener.open(Address::loopback(0), {}));

@@ -10,8 +10,8 @@
 
 #include "bine/net/connection.h"
 #include "bine/net/listener.h"
-#include "bine/reactor/drivers.h"
 #include "bine/testing/captured_logs.h"
+#include "bine/testing/native_driver.h"
 #include "bine/testing/temp_folder.h"
 #include "bine/testing/transport_contract.h"
 
@@ -80,8 +80,6 @@ private:
 inline Factory recording(Seen& seen) {
     return [&seen] { return std::make_unique<Recording>(seen); };
 }
-
-inline std::unique_ptr<Driver> native_driver() { return make_epoll_driver("a test asked for it"); }
 
 // Connects; that it fails, as when the other side resets at once, counts as a loss.
 inline void dial(Reactor& reactor, const Address& to, Seen& seen, const ConnectionOptions& with = {}) {
