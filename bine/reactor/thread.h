@@ -1,9 +1,10 @@
 // Work in another thread, awaited.
 #pragma once
 
+#include <optional>
 #include <type_traits>
 
-#include "bine/async/deferred.h"
+#include "bine/async/settle.h"
 #include "bine/reactor/reactor.h"
 
 namespace bine {
@@ -21,30 +22,13 @@ auto defer_to_thread(Reactor& reactor, F work) -> Deferred<std::invoke_result_t<
         explicit Task(F f) : f_(std::move(f)) {}
         Deferred<R> deferred() { return promise_.deferred(); }
 
-        void work() noexcept override {
-            try {
-                if constexpr (std::is_void_v<R>) {
-                    f_();
-                    result_ = Result<R>();
-                } else {
-                    result_ = Result<R>(f_());
-                }
-            } catch (...) {
-                result_ = Result<R>(fail(Error::from_current_exception()));
-            }
-        }
+        void work() noexcept override { result_ = result_of(f_); }
 
         void done() override {
             Promise<R> promise = std::move(promise_);
             Result<R> result = std::move(*result_);
             delete this;
-            if (!result) {
-                std::move(promise).fail(std::move(result.error()));
-            } else if constexpr (std::is_void_v<R>) {
-                std::move(promise).resolve();
-            } else {
-                std::move(promise).resolve(std::move(*result));
-            }
+            settle(std::move(promise), std::move(result));
         }
 
         void abandoned() noexcept override { delete this; }
