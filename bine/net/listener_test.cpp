@@ -1,6 +1,7 @@
 #include "bine/net/listener.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -9,8 +10,10 @@
 
 #include <deque>
 #include <stdexcept>
+#include <thread>
 
 #include "bine/reactor/socket.h"
+#include "bine/reactor/workers.h"
 #include "bine/sim/world.h"
 #include "tests/net/scene.h"
 
@@ -345,6 +348,56 @@ TEST_CASE("connections of every listener start without delay, inherited ones too
     }
     CHECK(found == 1);
     CHECK(with_delay == 0);
+}
+
+class Greeting final : public Protocol {
+public:
+    void connection_made(Transport& transport) override { transport.write("!"); }
+    void data_received(std::string_view) override {}
+    void connection_lost(const CloseReason&) override {}
+};
+
+// A client that has waited for a greeting, for as long as a test may take.
+Descriptor greeted_client(const Address& at) {
+    Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{20, 0};
+    ::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    sockaddr_storage storage{};
+    const auto length = at.to_native(reinterpret_cast<sockaddr*>(&storage));
+    char byte = 0;
+    const bool greeted = ::connect(client.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0 &&
+                         ::recv(client.get(), &byte, 1, 0) == 1;
+    return greeted ? std::move(client) : Descriptor();
+}
+
+TEST_CASE("of listeners in several threads that share a socket, one that is full takes no wakeup from the others") {
+    constexpr std::size_t kWorkers = 4;
+    const auto socket = socket::listen(Address::loopback(0), {});
+    REQUIRE(socket);
+    ListenerOptions options;
+    options.max_connections = 1;
+    std::vector<std::size_t> connections(kWorkers);
+    std::vector<Descriptor> clients;
+    std::thread client;
+    const auto program = [&](Worker& worker) {
+        Listener listener(worker.reactor(), [] { return std::make_unique<Greeting>(); }, options);
+        const bool opened = listener.open(Descriptor(::fcntl(socket->get(), F_DUPFD_CLOEXEC, 3))).has_value();
+        CHECK(opened);
+        if (worker.index() == 0) {
+            client = std::thread([&] {
+                for (std::size_t i = 0; i < kWorkers; ++i) {
+                    clients.push_back(greeted_client(socket::local_address(socket->get())));
+                }
+                worker.stop_all();
+            });
+        }
+        worker.reactor().run();
+        connections[worker.index()] = listener.connections();
+    };
+    run_workers(kWorkers, program, [] { return std::make_unique<Reactor>(native_driver()); });
+    client.join();
+    for (const Descriptor& one : clients) CHECK(one);
+    CHECK(connections == std::vector<std::size_t>(kWorkers, 1));
 }
 
 }  // namespace

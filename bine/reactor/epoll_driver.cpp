@@ -282,7 +282,18 @@ int EpollDriver::apply(int fd, uint64_t word, std::optional<uint32_t>& registere
     return 0;
 }
 
+// Several drivers may listen with one socket, and a connection wakes one of them. So who accepts nobody for now must not be
+// registered: it would be woken instead of another.
+void EpollDriver::refresh_listener(Slot& slot) noexcept {
+    if (slot.paused) return stop_watching(slot.input.get(), slot.registered);
+    if (slot.unpollable) return;
+    if (apply(slot.input.get(), slot.id.word(), slot.registered, EPOLLIN | EPOLLEXCLUSIVE) == 0) return;
+    slot.unpollable = true;
+    unpollable_.push_back(slot);
+}
+
 void EpollDriver::refresh_interest(Slot& slot) noexcept {
+    if (slot.kind == Kind::listener) return refresh_listener(slot);
     const bool resting = slot.kind != Kind::watch && slot.phase == Phase::open && slot.paused && !slot.ended_there;
     const bool reads = slot.kind == Kind::stream ? slot.reads() || slot.discards() : !slot.paused;
     const uint32_t kept = resting ? slot.registered.value_or(0) & EPOLLIN : 0;
@@ -350,9 +361,6 @@ void EpollDriver::accept_some(Slot& listener) {
             break;
         }
     }
-    Slot* slot = find(listener_id);
-    if (slot && slot->paused && slot->registered.value_or(0) != 0)
-        apply(slot->input.get(), slot->id.word(), slot->registered, 0);
 }
 
 void EpollDriver::accept_fails(Slot& listener, const Error& error) {

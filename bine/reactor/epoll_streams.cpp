@@ -85,7 +85,10 @@ void EpollDriver::set_sink(SocketId id, Sink& sink, Lane lane, bool asked_for) n
 }
 
 void EpollDriver::pause(SocketId id) noexcept {
-    if (Slot* slot = find(id)) slot->paused = true;
+    Slot* slot = find(id);
+    if (!slot) return;
+    slot->paused = true;
+    if (slot->kind == Kind::listener) refresh_interest(*slot);
 }
 
 void EpollDriver::resume(SocketId id) noexcept {
