@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "bine/base/descriptor.h"
 #include "bine/net/options.h"
 #include "bine/net/port.h"
 #include "bine/net/protocol.h"
@@ -28,12 +29,18 @@ namespace bine {
 class Reactor;
 struct EndpointDescription;  // bine/endpoints/endpoint_string.h
 
-// Where to listen, understood and not yet done. Used once.
+// Where to listen, understood and not yet done. Used once: by listen(), or by open() and the others.
 class ServerEndpoint {
 public:
     virtual ~ServerEndpoint() = default;
     // Errors: those of the system, with the address in the text.
     virtual Deferred<Port> listen(Reactor& reactor, Factory factory, const ListenerOptions& options) = 0;
+
+    // For several reactors that listen together (shared_endpoint.h): a listening socket, another one at the place of that
+    // `first`, and a Port out of either, which any thread may make. Errors: unsupported, where one reactor has to do it all.
+    virtual Result<Descriptor> open();
+    virtual Result<Descriptor> open_another(int first);
+    virtual Deferred<Port> adopt(Reactor& reactor, Descriptor socket, Factory factory, const ListenerOptions& options);
 };
 
 // Whom to connect to.

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
@@ -9,9 +10,9 @@
 
 #include "bine/base/text.h"
 #include "bine/endpoints/endpoint_string.h"
-#include "bine/net/listener.h"
 #include "bine/endpoints/proxied.h"
 #include "bine/endpoints/standard_endpoints.h"
+#include "bine/net/listener.h"
 #include "bine/reactor/socket.h"
 
 namespace bine {
@@ -42,8 +43,10 @@ public:
         : listener_(reactor, std::move(factory), options) {}
 
     Listener& listener() noexcept { return listener_; }
+    void on_close(Function<void()> f) { on_close_ = std::move(f); }
     void close() noexcept override {
         if (!listener_.is_open()) return;
+        if (on_close_) on_close_();
         listener_.close();
         closers_.tell();
     }
@@ -55,11 +58,27 @@ public:
 private:
     Listener listener_;
     Closers closers_;
+    Function<void()> on_close_;
 };
+
+Deferred<Port> adopt_socket(Reactor& reactor, Descriptor socket, Factory factory, const ListenerOptions& options,
+                            Function<void()> on_close = nullptr) {
+    auto port = std::make_unique<ListenerPort>(reactor, std::move(factory), options);
+    port->on_close(std::move(on_close));
+    if (auto opened = port->listener().open(std::move(socket)); !opened) return failed(opened.error());
+    return ready(Port(std::move(port)));
+}
+
+Result<Descriptor> duplicate(int fd, const std::string& what) {
+    Descriptor own(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    if (!own) return fail(Error::from_errno(errno, what));
+    return own;
+}
 
 class SocketEndpoint final : public ServerEndpoint {
 public:
     SocketEndpoint(Address address, const ListenOptions& options) : address_(std::move(address)), options_(options) {}
+    ~SocketEndpoint() override { remove_path(); }
 
     Deferred<Port> listen(Reactor& reactor, Factory factory, const ListenerOptions& options) override {
         auto port = std::make_unique<ListenerPort>(reactor, std::move(factory), options);
@@ -67,9 +86,33 @@ public:
         return ready(Port(std::move(port)));
     }
 
+    // Shared with others only when it is bound: two programs that mean the same port shall not both have it.
+    Result<Descriptor> open() override {
+        auto socket = socket::listen(address_, options_);
+        if (socket && address_.is_ip()) socket::set_reuse_port(socket->get());
+        has_path_ = socket && socket::is_path(address_);
+        return socket;
+    }
+    Result<Descriptor> open_another(int first) override {
+        if (!address_.is_ip()) return duplicate(first, "listen on " + address_.to_string());
+        ListenOptions options = options_;
+        options.reuse_port = true;
+        return socket::listen(socket::local_address(first), options);
+    }
+    Deferred<Port> adopt(Reactor& reactor, Descriptor socket, Factory factory,
+                         const ListenerOptions& options) override {
+        return adopt_socket(reactor, std::move(socket), std::move(factory), options, [this] { remove_path(); });
+    }
+
 private:
+    // With the first port that closes: nobody shall find it any more.
+    void remove_path() noexcept {
+        if (has_path_.exchange(false)) ::unlink(std::string(address_.path()).c_str());
+    }
+
     const Address address_;
     const ListenOptions options_;
+    std::atomic<bool> has_path_ = false;
 };
 
 Made make_tcp(const EndpointDescription& description, bool v6) {
@@ -114,24 +157,27 @@ Made make_unix(const EndpointDescription& description) {
 // A listening socket that was open before the program started.
 class InheritedEndpoint final : public ServerEndpoint {
 public:
-    InheritedEndpoint(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+    InheritedEndpoint(int fd, std::string name)
+        : fd_(fd), what_("listen on " + name + ": descriptor " + std::to_string(fd)) {}
 
     Deferred<Port> listen(Reactor& reactor, Factory factory, const ListenerOptions& options) override {
-        const std::string what = "listen on " + name_ + ": descriptor " + std::to_string(fd_);
-        Descriptor own(::fcntl(fd_, F_DUPFD_CLOEXEC, 3));
-        if (!own) return failed(Error::from_errno(errno, what));
-        ::fcntl(fd_, F_SETFD, FD_CLOEXEC);  // no child of ours shall go on listening
-        if (!socket::is_listening(own.get())) {
-            return failed(Error(Errc::invalid_argument, what + " is no listening socket"));
-        }
-        auto port = std::make_unique<ListenerPort>(reactor, std::move(factory), options);
-        if (auto opened = port->listener().open(std::move(own)); !opened) return failed(opened.error());
-        return ready(Port(std::move(port)));
+        auto socket = open();
+        if (!socket) return failed(socket.error());
+        return adopt(reactor, std::move(*socket), std::move(factory), options);
     }
+
+    Result<Descriptor> open() override {
+        auto own = duplicate(fd_, what_);
+        if (!own) return own;
+        ::fcntl(fd_, F_SETFD, FD_CLOEXEC);  // no child of ours shall go on listening
+        if (!socket::is_listening(own->get())) return fail(Errc::invalid_argument, what_ + " is no listening socket");
+        return own;
+    }
+    Result<Descriptor> open_another(int first) override { return duplicate(first, what_); }
 
 private:
     const int fd_;
-    const std::string name_;
+    const std::string what_;
 };
 
 Made make_fd(const EndpointDescription& description) {
@@ -239,12 +285,25 @@ public:
     Deferred<Port> listen(Reactor& reactor, Factory factory, const ListenerOptions& options) override {
         return inner_->listen(reactor, proxied_factory(std::move(factory)), options);
     }
+    Result<Descriptor> open() override { return inner_->open(); }
+    Result<Descriptor> open_another(int first) override { return inner_->open_another(first); }
+    Deferred<Port> adopt(Reactor& reactor, Descriptor socket, Factory factory,
+                         const ListenerOptions& options) override {
+        return inner_->adopt(reactor, std::move(socket), proxied_factory(std::move(factory)), options);
+    }
 
 private:
     std::unique_ptr<ServerEndpoint> inner_;
 };
 
 }  // namespace
+
+Result<Descriptor> ServerEndpoint::open() { return fail(Errc::unsupported, "one reactor has to listen here alone"); }
+Result<Descriptor> ServerEndpoint::open_another(int) { return open(); }
+Deferred<Port> ServerEndpoint::adopt(Reactor& reactor, Descriptor socket, Factory factory,
+                                     const ListenerOptions& options) {
+    return adopt_socket(reactor, std::move(socket), std::move(factory), options);
+}
 
 void add_server_endpoints(Endpoints& endpoints) {
     endpoints.add_server("tcp", [](const EndpointDescription& description) { return make_tcp(description, false); });

@@ -320,7 +320,7 @@ Result<SocketId> EpollDriver::listen(const Address& address, const ListenOptions
     auto made = socket::listen(address, options, system_);
     if (!made) return fail(made.error());
     auto id = adopt_listener(std::move(*made), sink);
-    if (id && address.family() == Address::Family::local && address.path().substr(0, 1) != std::string_view("\0", 1)) {
+    if (id && socket::is_path(address)) {
         Slot* slot = find(*id);
         slot->unlink_path = true;
         slot->peer = address;

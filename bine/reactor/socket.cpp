@@ -61,10 +61,6 @@ int connect_to(int fd, const Address& address, SystemCalls& system) noexcept {
     return system.connect(fd, reinterpret_cast<const sockaddr*>(&storage), length) == 0 ? 0 : errno;
 }
 
-bool is_path(const Address& address) noexcept {
-    return address.family() == Address::Family::local && !address.path().empty() && address.path()[0] != '\0';
-}
-
 // Removes the socket that a server which is gone has left behind. Anything else at that path stays.
 bool remove_stale(const Address& address, SystemCalls& system) {
     const std::string path(address.path());
@@ -76,6 +72,10 @@ bool remove_stale(const Address& address, SystemCalls& system) {
 
 }  // namespace
 
+bool is_path(const Address& address) noexcept {
+    return address.family() == Address::Family::local && !address.path().empty() && address.path()[0] != '\0';
+}
+
 Result<Descriptor> listen(const Address& address, const ListenOptions& options, SystemCalls& system) {
     const std::string what = "listen on " + address.to_string();
     if (address.path().size() > 107) return fail(Errc::invalid_argument, what + ": a Unix path has at most 107 bytes");
@@ -86,7 +86,7 @@ Result<Descriptor> listen(const Address& address, const ListenOptions& options, 
         set_flag(fd, SOL_SOCKET, SO_REUSEADDR, true);
         set_no_delay(fd, true);
     }
-    if (options.reuse_port) set_flag(fd, SOL_SOCKET, SO_REUSEPORT, true);
+    if (options.reuse_port) set_reuse_port(fd);
     if (address.family() == Address::Family::ipv6) set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only);
 
     int refused = bind_to(fd, address);
@@ -147,6 +147,7 @@ bool is_socket(int fd) noexcept {
 
 bool is_listening(int fd) noexcept { return get_number(fd, SO_ACCEPTCONN, native_system_calls) != 0; }
 
+void set_reuse_port(int fd) noexcept { set_flag(fd, SOL_SOCKET, SO_REUSEPORT, true); }
 void set_no_delay(int fd, bool on) noexcept { set_flag(fd, IPPROTO_TCP, TCP_NODELAY, on); }
 void set_keep_alive(int fd, bool on) noexcept { set_flag(fd, SOL_SOCKET, SO_KEEPALIVE, on); }
 

@@ -31,6 +31,10 @@ Address peer_address(int fd);
 int take_error(int fd, SystemCalls& system) noexcept;
 bool is_socket(int fd) noexcept;
 bool is_listening(int fd) noexcept;
+// A Unix address that is in the file system.
+bool is_path(const Address& address) noexcept;
+// Lets later sockets that say so too (ListenOptions) listen at the same port.
+void set_reuse_port(int fd) noexcept;
 void set_no_delay(int fd, bool on) noexcept;
 void set_keep_alive(int fd, bool on) noexcept;
 // Makes the coming close() send a reset.
