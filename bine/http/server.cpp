@@ -53,9 +53,9 @@ Factory Server::factory() {
     return [this] { return make_protocol(); };
 }
 
-void Server::drain() {
+void Server::drain(Duration quiet) {
     state_->draining = true;
-    state_->connections.for_each([](ServerConnection& connection) { connection.drain(); });
+    state_->connections.for_each([quiet](ServerConnection& connection) { connection.drain(quiet); });
 }
 
 void Server::State::connection_gone() {

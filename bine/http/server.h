@@ -50,9 +50,10 @@ public:
     Factory factory();
     std::unique_ptr<Protocol> make_protocol();
 
-    // Idle connections are closed now, the others behind the answer they are about to give ("Connection: close"). New ones
-    // are closed as they come.
-    void drain();
+    // Idle connections are closed when no request has come for `quiet`, the others behind the answer they are about to give
+    // ("Connection: close"). New ones are closed as they come. With some quiet, a client that is at it loses no request: one
+    // that is on its way now is answered.
+    void drain(Duration quiet = Duration(0));
     bool draining() const noexcept;
     // Ends when no connection is left; at once when there is none. One at a time.
     Deferred<> drained();

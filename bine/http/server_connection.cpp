@@ -443,9 +443,11 @@ void ServerConnection::connection_lost(const CloseReason& reason) {
     retire_exchange();
 }
 
-void ServerConnection::drain() {
+void ServerConnection::drain(Duration quiet) {
     if (closing_ || gone_ || exchange_ || running_) return;
-    if (buffer_.empty() || discarding_) close();
+    if (!buffer_.empty() && !discarding_) return;
+    if (quiet == Duration(0) || waiting_ != Waiting::request) return close();
+    wait_for(Waiting::request, reactor().now() + quiet);
 }
 
 void ServerConnection::lose_server() {
@@ -531,7 +533,7 @@ void ServerConnection::out_of_time(TimePoint now) {
         case Waiting::output: break;
     }
     if (output_is_stalled(now)) return abort_stalled();
-    if (waiting_ == Waiting::request && transport_->queued() == 0) return close();
+    if (waiting_ == Waiting::request && (transport_->queued() == 0 || server_->draining)) return close();
     wait_for(waiting_, now + options().write_time);
 }
 

@@ -4,7 +4,7 @@
 // is done nothing behind it is parsed: input waits in the buffer, and when that is full, in the network.
 //
 //     waiting for    until          then
-//     request        idle_time      closed
+//     request        idle_time      closed (when draining: until it has been quiet)
 //     head           head_time      408, closed
 //     body           its credit     408 (Exchange::credit), closed
 //     output         write_time without progress: aborted
@@ -52,7 +52,7 @@ public:
     void connection_lost(const CloseReason& reason) override;
 
     // From the server.
-    void drain();
+    void drain(Duration quiet);
     void lose_server();
 
     // For requests and exchanges.

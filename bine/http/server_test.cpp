@@ -367,6 +367,27 @@ TEST_CASE("draining closes idle connections at once and busy ones behind their a
     CHECK(half.closed());
 }
 
+TEST_CASE("draining with some quiet answers requests that are on their way, then closes") {
+    using namespace std::chrono_literals;
+    Client fresh(small_site()), used(small_site()), silent(small_site());
+    CHECK(silent.send(get("/")) == ok("root\n"));
+    for (Client* client : {&fresh, &used, &silent}) client->server.drain(500ms);
+    CHECK(fresh.after(499ms).empty());
+    CHECK_FALSE(fresh.closed());
+    CHECK(fresh.send(get("/")) == ok("root\n", "Connection: close\r\n"));
+    CHECK(fresh.closed());
+
+    CHECK(silent.after(499ms).empty());
+    CHECK_FALSE(silent.closed());
+    CHECK(silent.after(2ms).empty());
+    CHECK(silent.closed());
+
+    // Half a request has the time of any other.
+    used.transport.receive("GET / HTTP/1.1\r\n");
+    CHECK(used.after(600ms).empty());
+    CHECK(used.send("Host: a\r\n\r\n") == ok("root\n", "Connection: close\r\n"));
+}
+
 TEST_CASE("a server that is destroyed aborts its connections and ends their handlers") {
     Gate gate;
     testing::StringTransport transport;
