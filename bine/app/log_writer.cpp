@@ -10,7 +10,8 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
+#include <utility>
+#include <vector>
 
 #include "bine/app/log_format.h"
 #include "bine/reactor/reactor.h"
@@ -44,29 +45,55 @@ LogStyle choose_log_style(LogFormat wish, int fd) {
     return style;
 }
 
-struct LogWriter::State final : Call, Timer {
+// What a thread with a reactor writes at.
+struct LogWriter::Desk final : Call, Timer, ListHook<LogWriter> {
+    Desk(State& s, Reactor& r, std::size_t number)
+        : state(s), reactor(r), worker(number), outer(std::exchange(here, this)) {}
+    ~Desk() { here = outer; }
+
+    void call() override;
+    void expired() override;
+
+    static thread_local Desk* here;
+
+    State& state;
+    Reactor& reactor;
+    const std::size_t worker;
+    Desk* const outer;  // of another writer
+};
+
+thread_local LogWriter::Desk* LogWriter::Desk::here = nullptr;
+
+struct LogWriter::State {
     State(int descriptor, LogStyle chosen)
         : fd(descriptor), style(chosen), piece(is_regular_file(descriptor) ? kFilePiece : kPipePiece) {}
 
-    void call() override { leave_turn(); }
-    void expired() override { leave_turn(); }
-
-    void leave_turn() {
+    void leave_turn(Desk& desk) {
         const std::scoped_lock lock(mutex);
-        if (!push_out(0) && reactor) reactor->timers().arm(*this, reactor->now() + kRetry);
+        last_time = desk.reactor.wall_now();
+        if (!push_out(0)) desk.reactor.timers().arm(desk, desk.reactor.now() + kRetry);
     }
 
-    std::optional<WallTime> time_now() {
-        if (at_home()) last_time = reactor->wall_now();
+    // Null in a thread that has none.
+    Desk* desk_here() const noexcept { return Desk::here && &Desk::here->state == this ? Desk::here : nullptr; }
+
+    std::optional<WallTime> time_at(const Desk* desk) {
+        if (desk) return desk->reactor.wall_now();
+        const std::scoped_lock lock(mutex);
         return last_time;
     }
 
-    std::string format(const log::Record& record) {
-        return style.format == LogFormat::json ? format_json(record, time_now())
-                                               : format_text(record, time_now(), style.colour);
+    std::string format(const log::Record& record, std::optional<WallTime> time) const {
+        return style.format == LogFormat::json ? format_json(record, time) : format_text(record, time, style.colour);
     }
 
-    bool at_home() const { return reactor && std::this_thread::get_id() == home; }
+    std::string format_at(const Desk* desk, const log::Record& record) {
+        const bool says_who = style.format == LogFormat::json || log::enabled(log::Level::debug);
+        if (!desk || desk->worker == 0 || !says_who) return format(record, time_at(desk));
+        std::vector<log::Field> fields(record.fields.begin(), record.fields.end());
+        fields.emplace_back("worker", desk->worker);
+        return format({record.level, record.area, record.text, fields}, time_at(desk));
+    }
 
     void hold(std::string_view line) {
         if (broken || held.size() + line.size() > kMostHeld) {
@@ -77,15 +104,25 @@ struct LogWriter::State final : Call, Timer {
         held += line;
     }
 
-    void schedule() {
+    void schedule(Desk* desk) {
         if (held.empty()) return;
-        if (!reactor) {
+        if (desk) {
+            if (!desk->armed()) desk->reactor.call_soon(*desk);
+        } else if (desks.empty()) {
             push_out(0);
-        } else if (!at_home()) {
-            reactor->call_from_thread([this] { leave_turn(); });
-        } else if (!armed()) {
-            reactor->call_soon(*this);
+        } else if (!std::exchange(posted, true)) {
+            desks.front()->reactor.call_from_thread([this] { take_posted(); });
         }
+    }
+
+    // In the thread of the desk that was the first, if it is there still.
+    void take_posted() {
+        {
+            const std::scoped_lock lock(mutex);
+            posted = false;
+            if (!desk_here()) push_out(0);
+        }
+        if (Desk* desk = desk_here()) leave_turn(*desk);
     }
 
     // Writes what the descriptor takes within `wait_ms`; whether all is out, or never will be.
@@ -117,7 +154,7 @@ struct LogWriter::State final : Call, Timer {
     bool report_lost(int wait_ms) {
         const log::Field count("lines", unreported);
         unreported = 0;
-        hold(format({log::Level::warning, "log", "lines were lost: nobody took them in time", {&count, 1}}));
+        hold(format({log::Level::warning, "log", "lines were lost: nobody took them in time", {&count, 1}}, last_time));
         return push_out(wait_ms);
     }
 
@@ -133,15 +170,18 @@ struct LogWriter::State final : Call, Timer {
     const int fd;
     const LogStyle style;
     const std::size_t piece;
-    Reactor* reactor = nullptr;
-    std::thread::id home;
-    std::optional<WallTime> last_time;
     std::mutex mutex;
+    IntrusiveList<Desk, LogWriter> desks;
+    std::optional<WallTime> last_time;
+    bool posted = false;  // the first desk will be told of lines that another thread wrote
     std::string held;
     uint64_t lost = 0;
     uint64_t unreported = 0;
     bool broken = false;
 };
+
+void LogWriter::Desk::call() { state.leave_turn(*this); }
+void LogWriter::Desk::expired() { state.leave_turn(*this); }
 
 LogWriter::LogWriter(int fd, LogStyle style) : state_(std::make_unique<State>(fd, style)) {}
 
@@ -154,32 +194,36 @@ LogWriter::~LogWriter() {
 LogStyle LogWriter::style() const noexcept { return state_->style; }
 
 void LogWriter::write(const log::Record& record) {
+    Desk* desk = state_->desk_here();
+    const std::string line = state_->format_at(desk, record);
     const std::scoped_lock lock(state_->mutex);
-    state_->hold(state_->format(record));
+    state_->hold(line);
     // What precedes a crash is what one wants to read.
     if (record.level >= log::Level::warning) state_->push_out(0);
-    state_->schedule();
+    state_->schedule(desk);
 }
 
 void LogWriter::write(std::string_view text) {
     const std::scoped_lock lock(state_->mutex);
     state_->hold(text);
-    state_->schedule();
+    state_->schedule(state_->desk_here());
 }
 
-void LogWriter::attach(Reactor& reactor) {
+void LogWriter::attach(Reactor& reactor, std::size_t worker) {
+    auto desk = std::make_unique<Desk>(*state_, reactor, worker);
     const std::scoped_lock lock(state_->mutex);
-    state_->reactor = &reactor;
-    state_->home = std::this_thread::get_id();
+    state_->desks.push_back(*desk.release());
+    state_->last_time = reactor.wall_now();
 }
 
 void LogWriter::detach() {
+    const std::unique_ptr<Desk> desk(state_->desk_here());
+    if (!desk) return;
+    desk->reactor.timers().cancel(*desk);
     const std::scoped_lock lock(state_->mutex);
-    if (!state_->reactor) return;
-    state_->reactor->timers().cancel(*state_);
-    state_->Call::unlink();
-    state_->time_now();
-    state_->reactor = nullptr;
+    static_cast<ListHook<LogWriter>&>(*desk).unlink();
+    state_->posted = false;  // it may have been this one that was told
+    state_->last_time = desk->reactor.wall_now();
     state_->push_out(0);
 }
 

@@ -2,7 +2,7 @@
 //
 // Lines of one turn leave together, and only as much as the descriptor takes at once: a reader that stalls costs lines
 // (which are counted and reported), never the loop. A descriptor that is closed or broken is given up silently.
-// write() may be called from any thread, everything else on the reactor's.
+// write(), attach() and detach() may be called from any thread: lines stay whole, whoever writes them.
 #pragma once
 
 #include <cstdint>
@@ -41,15 +41,18 @@ public:
     // `text` as it stands, in order with the records.
     void write(std::string_view text);
 
-    // Attached, it takes the time from `reactor` and writes once a turn; before and after, each line at once.
-    // Detach before the reactor goes; the writer must outlive the reactor.
-    void attach(Reactor& reactor);
+    // In the thread of `reactor`, one for each thread: its lines take their time from it and leave once a turn, and say
+    // which `worker` wrote them, unless that is 0: as JSON always, as text at level debug. Lines of a thread that has none
+    // leave with those of another; when no thread has one, each at once.
+    // Detach in that thread, before the reactor goes; the writer must outlive the reactor.
+    void attach(Reactor& reactor, std::size_t worker = 0);
     void detach();
 
     // Lines given up since the start.
     uint64_t lost() const;
 
 private:
+    struct Desk;
     struct State;
     std::unique_ptr<State> state_;
 };

@@ -6,13 +6,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "bine/base/descriptor.h"
 #include "bine/reactor/reactor.h"
+#include "bine/reactor/workers.h"
+#include "bine/testing/captured_logs.h"
 #include "bine/testing/manual_driver.h"
+#include "bine/testing/temp_folder.h"
 
 namespace bine::app {
 namespace {
@@ -128,6 +133,70 @@ TEST_CASE("lines of other threads come through the reactor's mailbox") {
     CHECK(pipe.take().empty());
     loop.turn();
     CHECK(pipe.take().find("from afar") != std::string::npos);
+    writer.detach();
+}
+
+TEST_CASE("workers write whole lines through one writer, and each line says whose it is") {
+    constexpr int kLines = 500;
+    constexpr std::size_t kWorkers = 3;
+    const testing::TempFolder folder;
+    const Descriptor file(::open(folder.path("log").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    LogWriter writer(file.get(), kJson);
+    run_workers(kWorkers, [&](Worker& worker) {
+        writer.attach(worker.reactor(), worker.index() + 1);
+        const std::string text(100, static_cast<char>('a' + worker.index()));
+        for (int i = 0; i < kLines; ++i) {
+            writer.write({Level::info, "a", text, {}});
+            worker.reactor().turn(TimePoint::min());
+        }
+        writer.detach();
+    });
+    CHECK(writer.lost() == 0);
+    std::ifstream lines(folder.path("log"));
+    std::vector<int> seen(kWorkers);
+    for (std::string line; std::getline(lines, line);) {
+        const auto worker = static_cast<std::size_t>(line[line.find(R"("text":")") + 8] - 'a');
+        REQUIRE(worker < kWorkers);
+        const std::string text(100, static_cast<char>('a' + worker));
+        CHECK(line.starts_with(R"({"time":")"));
+        CHECK(line.ends_with("\"text\":\"" + text + "\",\"worker\":" + std::to_string(worker + 1) + "}"));
+        ++seen[worker];
+    }
+    CHECK(seen == std::vector<int>(kWorkers, kLines));
+}
+
+TEST_CASE("text names the worker only to those who debug") {
+    Pipe pipe;
+    LogWriter writer(pipe.writing.get(), kText);
+    Loop loop;
+    writer.attach(loop.reactor, 2);
+    writer.write({Level::info, "a", "one", {}});
+    log::set_level(Level::debug);
+    writer.write({Level::info, "a", "two", {}});
+    log::set_level(Level::info);
+    loop.turn();
+    const std::string taken = pipe.take();
+    CHECK(taken.find("one\n") != taken.npos);
+    CHECK(taken.find("two worker=2\n") != taken.npos);
+    writer.detach();
+}
+
+TEST_CASE("lines of other threads leave with another reactor when the one that was told of them has gone") {
+    const testing::CapturedLogs quiet;  // it drops the call that was to write them
+    Pipe pipe;
+    LogWriter writer(pipe.writing.get(), kText);
+    {
+        Loop loop;
+        writer.attach(loop.reactor);
+        std::thread([&] { writer.write({Level::info, "a", "first", {}}); }).join();
+        writer.detach();
+        CHECK(pipe.take().find("first") != std::string::npos);
+    }
+    Loop next;
+    writer.attach(next.reactor);
+    std::thread([&] { writer.write({Level::info, "a", "second", {}}); }).join();
+    next.turn();
+    CHECK(pipe.take().find("second") != std::string::npos);
     writer.detach();
 }
 
