@@ -10,6 +10,9 @@ constexpr Option kOptions[] = {
     {OptionId::quiet, "-q,--quiet", "BINE_QUIET", "", "", "log warnings and errors only, no requests"},
     {OptionId::no_listing, "--no-listing", "BINE_NO_LISTING", "", "",
      "answer 404 for a folder without an index.html instead of listing it"},
+    {OptionId::workers, "-w,--workers", "BINE_WORKERS", "N", "1",
+     "how many threads serve, each with a loop of its own; auto: one for each processor that this process may use; "
+     "limits of connections hold for each"},
     {OptionId::grace, "--grace", "BINE_GRACE", "SECONDS", "10",
      "how long connections may take to finish after the first Ctrl-C or SIGTERM"},
     {OptionId::log_format, "--log-format", "BINE_LOG_FORMAT", "FORMAT", "auto",
@@ -21,11 +24,11 @@ constexpr Option kOptions[] = {
 constexpr const Option* option(OptionId id) { return &kOptions[static_cast<std::size_t>(id)]; }
 
 constexpr const Option* kServeOptions[] = {
-    option(OptionId::listen),     option(OptionId::no_listing), option(OptionId::quiet),  option(OptionId::grace),
-    option(OptionId::log_format), option(OptionId::log_level),  option(OptionId::reactor)};
-constexpr const Option* kEchoOptions[] = {option(OptionId::listen),    option(OptionId::quiet),
-                                          option(OptionId::grace),     option(OptionId::log_format),
-                                          option(OptionId::log_level), option(OptionId::reactor)};
+    option(OptionId::listen), option(OptionId::no_listing), option(OptionId::workers),   option(OptionId::quiet),
+    option(OptionId::grace),  option(OptionId::log_format), option(OptionId::log_level), option(OptionId::reactor)};
+constexpr const Option* kEchoOptions[] = {
+    option(OptionId::listen),     option(OptionId::workers),   option(OptionId::quiet),  option(OptionId::grace),
+    option(OptionId::log_format), option(OptionId::log_level), option(OptionId::reactor)};
 constexpr const Option* kEnvOptions[] = {option(OptionId::reactor)};
 
 constexpr Command kCommands[] = {
@@ -37,7 +40,7 @@ constexpr Command kCommands[] = {
      "A TCP server that sends back what it receives: to try endpoints, proxies and networks with.",
      "tcp:7000:interface=127.0.0.1", "bine echo --listen unix:/tmp/echo", kEchoOptions},
     {"env", "", "show what bine runs on",
-     "Shows the driver that would run and why, what the kernel offers, limits, compiler and libraries. Add it to bug "
+     "Shows the driver that would run and why, what the kernel offers, processors, limits, compiler and libraries. Add it to bug "
      "reports.",
      "", "bine env", kEnvOptions},
     {"version", "", "show the version", "Shows which bine this is.", "", "bine version", {}},

@@ -8,7 +8,7 @@
 
 namespace bine::app {
 
-enum class OptionId : uint8_t { listen, quiet, no_listing, grace, log_format, log_level, reactor };
+enum class OptionId : uint8_t { listen, quiet, no_listing, workers, grace, log_format, log_level, reactor };
 
 struct Option {
     OptionId id;

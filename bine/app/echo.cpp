@@ -42,7 +42,7 @@ public:
     Factory factory() override {
         return [this] { return std::make_unique<EchoConnection>(*this); };
     }
-    void drain() override {
+    void drain(Duration) override {
         draining_ = true;
         living_.for_each([](EchoConnection& connection) { connection.close(); });
     }

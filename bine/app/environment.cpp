@@ -8,8 +8,8 @@
 
 #include <CLI/Version.hpp>
 #include <fstream>
-#include <thread>
 
+#include "bine/app/processors.h"
 #include "bine/app/reactor_choice.h"
 #include "bine/app/settings.h"
 #include "bine/base/descriptor.h"
@@ -95,7 +95,9 @@ std::string describe_environment(const Settings& settings) {
     table.row("driver", std::string(reactor->driver_name()) + ": " + reactor->driver_reason());
     table.row("io_uring", io_uring_verdict());
     table.row("kernel", kernel());
-    table.row("processors", std::to_string(std::thread::hardware_concurrency()));
+    const Processors processors = usable_processors();
+    table.row("processors",
+              std::to_string(processors.count) + ", " + processors.reason + "; --workers auto makes as many");
     table.row("limits", descriptor_limit());
     table.row("backlog", "at most " + first_line("/proc/sys/net/core/somaxconn") + " connections wait to be accepted");
     table.row("compiler", compiler());

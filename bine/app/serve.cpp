@@ -24,7 +24,7 @@ public:
         : server_(std::move(handler), options), what_(std::move(what)) {}
 
     Factory factory() override { return server_.factory(); }
-    void drain() override { server_.drain(); }
+    void drain(Duration quiet) override { server_.drain(quiet); }
     std::size_t connections() const noexcept override { return server_.connections(); }
     std::string what() const override { return what_; }
     std::string_view scheme() const noexcept override { return "http"; }

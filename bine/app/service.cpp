@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,8 +13,9 @@
 #include "bine/app/reactor_choice.h"
 #include "bine/app/settings.h"
 #include "bine/base/version.h"
-#include "bine/endpoints/listen.h"
+#include "bine/endpoints/shared_endpoint.h"
 #include "bine/reactor/signal.h"
+#include "bine/reactor/workers.h"
 
 namespace bine::app {
 
@@ -21,8 +23,13 @@ namespace {
 
 constexpr Duration kLookEvery = std::chrono::milliseconds(20);
 constexpr Duration kSayEvery = std::chrono::seconds(1);
+constexpr Duration kMostQuiet = std::chrono::seconds(1);
 // How long sockets that have ended may still wait for the other side's end.
 constexpr Duration kLinger = std::chrono::milliseconds(500);
+
+// How long an idle connection may have another request when stopping begins: short for who waits, long for a client that is
+// at it.
+Duration quiet_time(const Settings& settings) { return std::min<Duration>(settings.grace / 20, kMostQuiet); }
 
 std::string plural(std::size_t count, std::string_view noun) {
     return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
@@ -43,77 +50,156 @@ std::string reachable_at(const Address& address, std::string_view scheme) {
     return std::string(scheme) + "://" + at.to_string() + "/";
 }
 
-// One run: from listening to the end. The states: listening, draining, over.
+class Part;
+class Run;
+
+// What the workers of one run have in common. Outlives them.
+struct Crew {
+    Crew(const Settings& wanted, LogWriter& writer) : settings(wanted), log(writer), parts(wanted.workers) {}
+
+    const Settings& settings;
+    LogWriter& log;
+    std::vector<SharedEndpoint> endpoints;  // opened by the first worker before any listens
+    std::vector<Part*> parts;               // each is its own worker's
+    Run* run = nullptr;                     // the first worker's, where messages for it go
+    ExitCode exit_code = ExitCode::ok;
+};
+
+// One worker's part of a run: listens, serves, drains, and tells the run how far it is.
+class Part final : private Timer {
+public:
+    Part(Crew& crew, Worker& worker, Service& service) : crew_(crew), worker_(worker), service_(service) {
+        crew.parts[worker.index()] = this;
+    }
+    ~Part() { worker_.reactor().timers().cancel(*this); }
+    Part(const Part&) = delete;
+    Part& operator=(const Part&) = delete;
+
+    // At every endpoint that this worker can listen at. False: one refused, and the run has been told.
+    Deferred<bool> listen();
+    void drain();
+
+    const std::vector<Port>& ports() const noexcept { return ports_; }
+
+private:
+    // Calls f(Run&) in the first worker's thread.
+    template <class F>
+    void tell(F f) {
+        if (worker_.index() == 0) return f(*crew_.run);
+        worker_.post(0, [&crew = crew_, f = std::move(f)](Worker&) mutable { f(*crew.run); });
+    }
+
+    void port_closed();
+    void expired() override;
+    void linger();
+    void look_again() { reactor().timers().arm(*this, reactor().now() + kLookEvery); }
+    void tell_connections(std::size_t count);
+    Reactor& reactor() noexcept { return worker_.reactor(); }
+
+    Crew& crew_;
+    Worker& worker_;
+    Service& service_;
+    std::vector<Port> ports_;
+    std::size_t open_ports_ = 0;
+    std::size_t told_ = 0;
+    bool draining_ = false;
+    std::optional<TimePoint> lingers_until_;
+};
+
+// One run, from listening to the end, on the first worker's reactor. The states: listening, draining, over.
 class Run final : private Timer {
 public:
-    Run(Reactor& reactor, Service& service, LogWriter& log, const Settings& settings)
-        : reactor_(reactor), service_(service), log_(log), settings_(settings), area_(settings.command->name) {}
+    Run(Crew& crew, Worker& worker, Service& service, Part& part)
+        : crew_(crew),
+          worker_(worker),
+          service_(service),
+          part_(part),
+          area_(crew.settings.command->name),
+          connections_(worker.count()) {
+        crew.run = this;
+    }
 
-    ExitCode operator()() {
+    void operator()() {
         open_all().detach([this](const Error& error) {
             log::error(area_, error.text());
             finish(ExitCode::failure);
         });
-        reactor_.run();
-        reactor_.timers().cancel(*this);
-        return exit_code_;
+        worker_.reactor().run();
+        worker_.reactor().timers().cancel(*this);
+    }
+
+    // From the parts.
+    void refused(std::size_t endpoint, const Error& error) {
+        log::error(area_, explain_listen_error(crew_.settings.listen[endpoint], error));
+        finish(exit_code_of_listen_error(error));
+    }
+    // All of a worker's by themselves: standard input has ended.
+    void ports_closed() {
+        if (!draining_) drain();
+    }
+    void connections_left(std::size_t worker, std::size_t count) { connections_[worker] = count; }
+    void drained() {
+        if (++drained_ < worker_.count()) return;
+        log::info(area_, "stopped");
+        finish(ExitCode::ok);
     }
 
 private:
     Deferred<> open_all() {
-        for (const std::string& endpoint : settings_.listen) {
-            Factory factory = service_.factory();
-            auto port = co_await listen(reactor_, endpoint, std::move(factory)).as_result();
-            if (!port) {
-                log::error(area_, explain_listen_error(endpoint, port.error()));
-                finish(exit_code_of_listen_error(port.error()));
+        Endpoints endpoints;
+        for (std::size_t i = 0; i < crew_.settings.listen.size(); ++i) {
+            auto shared = SharedEndpoint::open(crew_.settings.listen[i], worker_.count(), endpoints);
+            if (!shared) {
+                refused(i, shared.error());
                 co_return;
             }
-            ports_.push_back(std::move(*port));
+            crew_.endpoints.push_back(std::move(*shared));
         }
-        opened();
-    }
-
-    void opened() {
+        const bool listens = co_await part_.listen();
+        if (!listens) co_return;
         for (const int signal : {SIGINT, SIGTERM}) {
-            signals_.push_back(std::make_unique<SignalWatch>(reactor_, signal, [this, signal] { signalled(signal); }));
+            signals_.push_back(
+                std::make_unique<SignalWatch>(worker_.reactor(), signal, [this, signal] { signalled(signal); }));
         }
         announce();
-        for (Port& port : ports_) {
-            ++open_ports_;
-            port.closed().then([this] { port_closed(); }).detach();
+        for (std::size_t other = 1; other < worker_.count(); ++other) {
+            worker_.post(other, [&crew = crew_](Worker& there) { crew.parts[there.index()]->listen().detach(); });
         }
     }
 
     void announce() {
         if (!log::enabled(log::Level::info)) return;
-        if (log_.style().format == LogFormat::text) return log_.write(banner());
-        for (std::size_t i = 0; i < ports_.size(); ++i) {
+        if (crew_.log.style().format == LogFormat::text) return crew_.log.write(banner());
+        for (std::size_t i = 0; i < part_.ports().size(); ++i) {
             log::info(area_, "listening",
-                      {{"at", reachable_at(ports_[i].address(), service_.scheme())},
-                       {"endpoint", settings_.listen[i]},
+                      {{"at", reachable_at(part_.ports()[i].address(), service_.scheme())},
+                       {"endpoint", crew_.settings.listen[i]},
                        {"serves", service_.what()},
-                       {"driver", reactor_.driver_name()},
-                       {"reason", reactor_.driver_reason()},
+                       {"driver", worker_.reactor().driver_name()},
+                       {"reason", worker_.reactor().driver_reason()},
+                       {"workers", worker_.count()},
                        {"version", version()},
                        {"pid", ::getpid()}});
         }
     }
 
     std::string banner() const {
-        const std::string_view bold = log_.style().colour ? "\x1b[1m" : "";
-        const std::string_view dim = log_.style().colour ? "\x1b[2m" : "";
-        const std::string_view reset = log_.style().colour ? "\x1b[0m" : "";
+        const LogStyle style = crew_.log.style();
+        const std::string_view bold = style.colour ? "\x1b[1m" : "";
+        const std::string_view dim = style.colour ? "\x1b[2m" : "";
+        const std::string_view reset = style.colour ? "\x1b[0m" : "";
         std::string text = "bine " + std::string(version()) + " serves " + service_.what() + "\n";
-        for (const Port& port : ports_) {
+        for (const Port& port : part_.ports()) {
             text.append("  ")
                 .append(bold)
                 .append(reachable_at(port.address(), service_.scheme()))
                 .append(reset)
                 .append("\n");
         }
-        text.append(dim).append("on ").append(reactor_.driver_name()).append(" (").append(reactor_.driver_reason());
-        text.append("); Ctrl-C stops it").append(reset).append("\n");
+        const Reactor& reactor = worker_.reactor();
+        text.append(dim).append("on ").append(reactor.driver_name()).append(" (").append(reactor.driver_reason());
+        text.append(")").append(worker_.count() > 1 ? ", " + plural(worker_.count(), "worker") : "");
+        text.append("; Ctrl-C stops it").append(reset).append("\n");
         return text;
     }
 
@@ -124,45 +210,39 @@ private:
         drain();
     }
 
-    // All by themselves (standard input has ended), or because we are draining.
-    void port_closed() {
-        if (--open_ports_ == 0 && !draining_) drain();
-    }
-
     void drain() {
         draining_ = true;
-        drain_began_ = reactor_.now();
-        next_word_ = reactor_.now();
-        for (Port& port : ports_) port.close();
-        service_.drain();
-        reactor_.timers().arm(*this, reactor_.now() + kLookEvery);
+        drain_began_ = worker_.reactor().now();
+        next_word_ = drain_began_ + quiet_time(crew_.settings);
+        worker_.broadcast([&crew = crew_](Worker& there) { crew.parts[there.index()]->drain(); });
+        look_again();
+    }
+
+    std::size_t connections() const {
+        return std::accumulate(connections_.begin(), connections_.end(), std::size_t{0});
     }
 
     void expired() override {
-        const std::size_t left = service_.connections();
-        if (left == 0) return linger();
-        if (reactor_.now() - drain_began_ >= settings_.grace) return force("the grace is over", {});
-        if (left != said_ && reactor_.now() >= next_word_) {
+        const TimePoint now = worker_.reactor().now();
+        if (now - drain_began_ >= crew_.settings.grace) return force("the grace is over", {});
+        const std::size_t left = connections();
+        if (left != 0 && left != said_ && now >= next_word_) {
             said_ = left;
-            next_word_ = reactor_.now() + kSayEvery;
+            next_word_ = now + kSayEvery;
             log::info(area_, "waiting for " + plural(left, "connection") + " (press Ctrl-C again to stop at once)");
         }
         look_again();
     }
 
-    // What was sent may be on its way still; a reset would overtake it.
-    void linger() {
-        if (!lingers_until_) lingers_until_ = reactor_.now() + kLinger;
-        if (reactor_.driver().open_sockets() > 0 && reactor_.now() < *lingers_until_) return look_again();
-        log::info(area_, "stopped");
-        finish(ExitCode::ok);
+    // Between the looks of the parts, so that what they tell has come.
+    void look_again() {
+        const Duration next = said_ || worker_.reactor().now() > drain_began_ ? kLookEvery : kLookEvery * 3 / 2;
+        worker_.reactor().timers().arm(*this, worker_.reactor().now() + next);
     }
 
-    void look_again() { reactor_.timers().arm(*this, reactor_.now() + kLookEvery); }
-
     void force(std::string_view why, std::string_view signal) {
-        if (exit_code_ == ExitCode::forced) return;
-        const std::string cut = plural(service_.connections(), "connection");
+        if (crew_.exit_code == ExitCode::forced) return;
+        const std::string cut = plural(connections(), "connection");
         if (signal.empty()) {
             log::warning(area_, "stopped by force: cut " + cut, {{"why", why}});
         } else {
@@ -172,30 +252,79 @@ private:
     }
 
     void finish(ExitCode code) {
-        exit_code_ = code;
-        reactor_.stop();
+        crew_.exit_code = code;
+        worker_.stop_all();
     }
 
-    Reactor& reactor_;
+    Crew& crew_;
+    Worker& worker_;
     Service& service_;
-    LogWriter& log_;
-    const Settings& settings_;
+    Part& part_;
     const std::string_view area_;
-    std::vector<Port> ports_;
     std::vector<std::unique_ptr<SignalWatch>> signals_;
-    std::size_t open_ports_ = 0;
+    std::vector<std::size_t> connections_;  // of each worker that drains, as it has told
+    std::size_t drained_ = 0;
     bool draining_ = false;
     TimePoint drain_began_;
     TimePoint next_word_;
-    std::optional<TimePoint> lingers_until_;
     std::size_t said_ = 0;
-    ExitCode exit_code_ = ExitCode::ok;
 };
 
-// The log knows the time from the reactor as long as this lives.
+Deferred<bool> Part::listen() {
+    for (std::size_t i = 0; i < crew_.endpoints.size(); ++i) {
+        if (worker_.index() >= crew_.endpoints[i].reactors()) continue;
+        Factory factory = service_.factory();
+        auto port = co_await crew_.endpoints[i].listen(worker_.index(), reactor(), std::move(factory)).as_result();
+        if (!port) {
+            tell([i, error = port.error()](Run& run) { run.refused(i, error); });
+            co_return false;
+        }
+        ports_.push_back(std::move(*port));
+    }
+    for (Port& port : ports_) {
+        ++open_ports_;
+        port.closed().then([this] { port_closed(); }).detach();
+    }
+    co_return true;
+}
+
+void Part::port_closed() {
+    if (--open_ports_ == 0 && !draining_) tell([](Run& run) { run.ports_closed(); });
+}
+
+void Part::drain() {
+    draining_ = true;
+    for (Port& port : ports_) port.close();
+    service_.drain(quiet_time(crew_.settings));
+    tell_connections(service_.connections());
+    look_again();
+}
+
+void Part::expired() {
+    const std::size_t left = service_.connections();
+    tell_connections(left);
+    if (left == 0) return linger();
+    look_again();
+}
+
+// What was sent may be on its way still; a reset would overtake it.
+void Part::linger() {
+    if (!lingers_until_) lingers_until_ = reactor().now() + kLinger;
+    if (reactor().driver().open_sockets() > 0 && reactor().now() < *lingers_until_) return look_again();
+    tell([](Run& run) { run.drained(); });
+}
+
+void Part::tell_connections(std::size_t count) {
+    if (std::exchange(told_, count) == count) return;
+    tell([worker = worker_.index(), count](Run& run) { run.connections_left(worker, count); });
+}
+
+// The log knows the time, and the worker, from the reactor as long as this lives.
 class Attachment {
 public:
-    Attachment(LogWriter& log, Reactor& reactor) : log_(log) { log_.attach(reactor); }
+    Attachment(LogWriter& log, Worker& worker) : log_(log) {
+        log_.attach(worker.reactor(), worker.count() > 1 ? worker.index() + 1 : 0);
+    }
     ~Attachment() { log_.detach(); }
     Attachment(const Attachment&) = delete;
     Attachment& operator=(const Attachment&) = delete;
@@ -204,6 +333,15 @@ private:
     LogWriter& log_;
 };
 
+// What a worker's thread does.
+void work(Crew& crew, Worker& worker, ServiceMaker& make) {
+    const Attachment attachment(crew.log, worker);
+    const auto service = make(worker.reactor());
+    Part part(crew, worker, *service);
+    if (worker.index() != 0) return worker.reactor().run();
+    Run(crew, worker, *service, part)();
+}
+
 }  // namespace
 
 ExitCode run_service(const Settings& settings, ServiceMaker make) {
@@ -211,10 +349,11 @@ ExitCode run_service(const Settings& settings, ServiceMaker make) {
     const LogRedirection redirection(log);
     log::set_level(settings.quiet ? std::max(settings.log_level, log::Level::warning) : settings.log_level);
     try {
-        const auto reactor = make_reactor(settings);
-        const Attachment attachment(log, *reactor);
-        const auto service = make(*reactor);
-        return Run(*reactor, *service, log, settings)();
+        Crew crew(settings, log);
+        run_workers(
+            settings.workers, [&](Worker& worker) { work(crew, worker, make); },
+            [&] { return make_reactor(settings); });
+        return crew.exit_code;
     } catch (const Error& error) {
         log::error(settings.command->name, error.text());
         return ExitCode::failure;

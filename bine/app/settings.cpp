@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "bine/app/processors.h"
 #include "bine/base/text.h"
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/reactor/drivers.h"
@@ -11,6 +12,7 @@ namespace bine::app {
 namespace {
 
 constexpr double kLongestGrace = 86400;
+constexpr uint64_t kMostWorkers = 1024;
 
 std::unexpected<Error> refuse(const Given& given, std::string_view value, std::string_view expected) {
     std::string text(given.source);
@@ -37,6 +39,14 @@ Result<> apply_listen(Settings& settings, const Given& given) {
         if (!parsed) return fail(parsed.error().with_context(given.source));
     }
     settings.listen = given.values;
+    return {};
+}
+
+Result<> apply_workers(Settings& settings, const Given& given) {
+    const std::string& value = given.values.back();
+    const auto count = value == "auto" ? usable_processors().count : try_parse_decimal(value, kMostWorkers).value_or(0);
+    if (count == 0) return refuse(given, value, "a number from 1 to " + std::to_string(kMostWorkers) + ", or auto");
+    settings.workers = count;
     return {};
 }
 
@@ -123,6 +133,7 @@ Result<> apply(Settings& settings, const Option& option, const Given& given) {
         case OptionId::listen: return apply_listen(settings, given);
         case OptionId::quiet: return apply_switch(settings.quiet, true, given);
         case OptionId::no_listing: return apply_switch(settings.listing, false, given);
+        case OptionId::workers: return apply_workers(settings, given);
         case OptionId::grace: return apply_grace(settings, given);
         case OptionId::log_format: return apply_log_format(settings, given);
         case OptionId::log_level: return apply_log_level(settings, given);

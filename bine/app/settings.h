@@ -23,6 +23,7 @@ struct Settings {
     std::vector<std::string> listen;      // never empty for a command that serves
     bool quiet = false;
     bool listing = true;
+    std::size_t workers = 1;
     Duration grace = std::chrono::seconds(10);
     LogFormat log_format = LogFormat::automatic;
     log::Level log_level = log::Level::info;

@@ -86,15 +86,15 @@ public:
         return ready(Port(std::move(port)));
     }
 
-    // Shared with others only when it is bound: two programs that mean the same port shall not both have it.
     Result<Descriptor> open() override {
         auto socket = socket::listen(address_, options_);
-        if (socket && address_.is_ip()) socket::set_reuse_port(socket->get());
         has_path_ = socket && socket::is_path(address_);
         return socket;
     }
+    // The first one has been bound alone: two programs that mean the same port shall not both have it.
     Result<Descriptor> open_another(int first) override {
         if (!address_.is_ip()) return duplicate(first, "listen on " + address_.to_string());
+        socket::set_reuse_port(first);
         ListenOptions options = options_;
         options.reuse_port = true;
         return socket::listen(socket::local_address(first), options);

@@ -12,6 +12,7 @@ import pathlib
 import pty
 import re
 import resource
+import select
 import signal
 import socket
 import subprocess
@@ -302,6 +303,187 @@ class Stopping(unittest.TestCase):
             code, log = server.finish()
             self.assertEqual(code, 2)
             self.assertEqual(log[-1]["text"], "stopped by force: cut 1 connection")
+
+
+class SteadyClient:
+    """A connection that sends its next request when it has the answer to the last, until it is told to close."""
+
+    REQUEST = b"GET /api/hello HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    def __init__(self, server):
+        self.socket = server.connect()
+        self.received = b""
+        self.sent = self.answered = 0
+        self.ended = False
+
+    def ask(self):
+        self.socket.sendall(self.REQUEST)
+        self.sent += 1
+
+    def receive(self):
+        """Answers whether that was an answer."""
+        received = self.socket.recv(4096)
+        self.ended = not received
+        self.received += received
+        head, end, body = self.received.partition(b"\r\n\r\n")
+        if not end or len(body) < len(b"hello\n"):
+            return False
+        assert body == b"hello\n" and head.startswith(b"HTTP/1.1 200 "), self.received
+        self.answered += 1
+        self.received = b""
+        if b"\r\nConnection: close" not in head:
+            self.ask()
+        return True
+
+
+class Workers(unittest.TestCase):
+    def workers_of(self, server, count):
+        """Of the next so many requests in the log."""
+        return {server.read_until("answered")["worker"] for _ in range(count)}
+
+    def test_several_workers_share_a_port_and_each_serves(self):
+        # The system deals connections out by a hash: that one of four gets none of 200 happens once in 10^24 runs.
+        with Server("serve", "--workers", "4") as server, contextlib.ExitStack() as stack:
+            self.assertEqual(server.start["workers"], 4)
+            self.assertEqual(server.start["worker"], 1)
+            for _ in range(200):
+                connection = stack.enter_context(contextlib.closing(http_connection(server.port)))
+                self.assertEqual(get(connection, "/api/hello")[0], 200)
+            self.assertEqual(self.workers_of(server, 200), {1, 2, 3, 4})
+            names = {path.read_text().strip() for path in pathlib.Path("/proc", str(server.process.pid)).glob("task/*/comm")}
+            self.assertLessEqual({"bine", "bine-2", "bine-3", "bine-4"}, names)
+            server.signal()
+            self.assertEqual(server.finish()[0], 0)
+
+    def test_a_single_worker_is_not_named(self):
+        with Server("serve") as server:
+            self.assertEqual(server.start["workers"], 1)
+            self.assertNotIn("worker", server.start)
+
+    def test_one_banner_says_how_many(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            number = listener.fileno()
+            process = subprocess.Popen([BINE, "serve", "--workers=3", "--log-format=text", f"--listen=fd:{number}"],
+                                       pass_fds=[number], stderr=subprocess.PIPE, text=True, env=clean_environment())
+            with contextlib.closing(http_connection(listener.getsockname()[1])) as connection:
+                self.assertEqual(get(connection)[0], 200)
+            process.terminate()
+            said = process.communicate(timeout=SECONDS)[1]
+        self.assertEqual(process.returncode, 0, said)
+        self.assertRegex(said, r"on \w+ \(.*\), 3 workers; Ctrl-C stops it")
+        self.assertEqual(said.count("Ctrl-C stops it"), 1, said)
+        self.assertEqual(said.count("stopped\n"), 1, said)
+        self.assertNotIn("worker=", said)
+
+    def test_a_port_that_other_workers_share_is_refused(self):
+        with Server("serve", "--workers", "2") as server:
+            done = run("serve", "--workers", "2", "--log-format", "text", "--listen", f"tcp:{server.port}:interface=127.0.0.1")
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done)
+            self.assertIn("Address already in use", done.stderr)
+
+    def test_a_refusal_is_told_once(self):
+        done = run("serve", "--workers", "4", "/no/such")
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done)
+        self.assertIn("there is no folder", done.stderr)
+
+    def test_counts_that_make_no_sense(self):
+        for value in ("0", "many", "-1", "1025", "2.5"):
+            done = run("serve", f"--workers={value}")
+            self.assertEqual(done.returncode, 64)
+            self.assertEqual(done.stderr, f'bine serve: --workers is "{value}"; expected a number from 1 to 1024, or auto\n')
+
+    def test_auto_is_as_many_as_there_are_processors_for_it(self):
+        processors = dict(line.split(None, 1) for line in run("env").stdout.splitlines())["processors"]
+        with Server("serve", BINE_WORKERS="auto") as server:
+            self.assertEqual(str(server.start["workers"]), processors.split(",")[0])
+        one = {next(iter(os.sched_getaffinity(0)))}
+        done = run("env", preexec_fn=lambda: os.sched_setaffinity(0, one))
+        self.assertRegex(done.stdout, r"(?m)^processors +1, ")
+
+    def test_workers_share_a_unix_socket(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "socket")
+            with Server("serve", "--workers", "3", listen=f"unix:{path}") as server, contextlib.ExitStack() as stack:
+                for _ in range(50):
+                    client = stack.enter_context(socket.socket(socket.AF_UNIX))
+                    client.settimeout(SECONDS)
+                    client.connect(path)
+                    client.sendall(SteadyClient.REQUEST)
+                    self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 200 "))
+                self.assertLessEqual(self.workers_of(server, 50), {1, 2, 3})
+                server.signal()
+                server.read_until("stopping")
+                stack.close()
+                self.assertEqual(server.finish()[0], 0)
+                self.assertFalse(os.path.exists(path))
+
+    def test_workers_share_an_inherited_socket(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            number = listener.fileno()
+            process = subprocess.Popen([BINE, "echo", "--workers=3", "--quiet", f"--listen=fd:{number}"],
+                                       pass_fds=[number], env=clean_environment())
+            clients = [socket.create_connection(listener.getsockname(), timeout=SECONDS) for _ in range(50)]
+            for client in clients:
+                client.sendall(b"hello")
+            for client in clients:
+                self.assertEqual(client.recv(5, socket.MSG_WAITALL), b"hello")
+                client.close()
+            process.terminate()
+            self.assertEqual(process.wait(SECONDS), 0)
+
+    def test_standard_input_is_served_by_one(self):
+        done = subprocess.run([BINE, "echo", "--workers=3", "--quiet", "--listen=stdio:"], input=b"one\ntwo\n", timeout=SECONDS,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(), check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"one\ntwo\n", b""))
+
+    def test_no_request_is_lost_when_it_stops(self):
+        # Stopping waits a second for a connection's next request.
+        with Server("serve", "--workers=3", "--grace=20") as server:
+            clients = {client.socket: client for client in (SteadyClient(server) for _ in range(40))}
+            for client in clients.values():
+                client.ask()
+            answers = 0
+            while not all(client.ended for client in clients.values()):
+                waiting = [client.socket for client in clients.values() if not client.ended]
+                for ready in select.select(waiting, [], [], SECONDS)[0]:
+                    answers += clients[ready].receive()
+                    if answers == 2000:
+                        server.signal()
+            self.assertGreater(answers, 2000)
+            for client in clients.values():
+                self.assertEqual(client.answered, client.sent)
+                client.socket.close()
+            self.assertEqual(server.finish()[0], 0)
+
+    def test_stopping_waits_for_each_worker(self):
+        with Server("serve", "--workers", "4") as server, contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(server.connect()) for _ in range(40)]
+            for client in clients:  # one request, so that it is there, and half of another
+                client.sendall(SteadyClient.REQUEST)
+                self.assertIn(b"hello", client.recv(4096))
+                client.sendall(SteadyClient.REQUEST[:-2])
+            server.signal()
+            self.assertEqual(server.read_until("waiting for")["text"],
+                             "waiting for 40 connections (press Ctrl-C again to stop at once)")
+            for client in clients:
+                client.sendall(b"\r\n")
+                self.assertIn(b"\r\nConnection: close\r\n", client.recv(4096))
+                client.close()
+            code, log = server.finish()
+            self.assertEqual((code, [record["text"] for record in log if record["area"] == "serve"][-1]), (0, "stopped"))
+
+    def test_a_second_signal_stops_all_at_once(self):
+        with Server("serve", "--workers", "3", "--grace", "3600") as server, contextlib.ExitStack() as stack:
+            for _ in range(12):
+                stack.enter_context(server.connect()).sendall(SteadyClient.REQUEST[:-2])
+            with contextlib.closing(http_connection(server.port)) as connection:
+                get(connection)
+            server.signal()
+            server.read_until("waiting for")
+            server.signal()
+            code, log = server.finish()
+            self.assertEqual(code, 2)
+            self.assertRegex(log[-1]["text"], r"stopped by force: cut \d+ connections")
 
 
 class Logging(unittest.TestCase):
