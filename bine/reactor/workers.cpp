@@ -92,6 +92,7 @@ bool Worker::post(Peers& peers, std::size_t to, Message message) {
 }
 
 void run_workers(std::size_t count, Function<void(Worker&)> program, ReactorMaker make) {
+    if (count == 0) throw Error(Errc::invalid_argument, "run no workers");
     Worker::Peers peers(count);
     const auto serve = [&](std::size_t index) noexcept {
         try {

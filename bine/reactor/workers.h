@@ -76,8 +76,8 @@ private:
 using ReactorMaker = Function<std::unique_ptr<Reactor>()>;
 
 // Runs `program` in `count` threads - the calling one and others, named bine-2 and so on - on a reactor each. `make` makes
-// each in its thread, one after the other; the programs begin when all are there. Returns when all have returned. Errors: the
-// first exception out of `make` or a program stops the reactors of the others, and is thrown when these have returned.
+// each in its thread, one after the other; the programs begin when all are there. Returns when all have returned. Errors:
+// the first exception out of `make` or a program stops the reactors of the others, and is thrown when these have returned.
 void run_workers(std::size_t count, Function<void(Worker&)> program, ReactorMaker make = nullptr);
 
 // The way back to whoever asked. The answer is touched in that thread alone, where it may be gone, with its worker; a

@@ -227,6 +227,10 @@ TEST_CASE("a reactor that cannot be made lets no program begin") {
     CHECK(made == 3);
 }
 
+TEST_CASE("no workers are a mistake") {
+    CHECK_THROWS_WITH_AS(run_workers(0, [](Worker&) {}), "run no workers", Error);
+}
+
 TEST_CASE("one worker is the calling thread alone") {
     bool ran = false;
     run_from_first(1, [&](Worker& only) {
