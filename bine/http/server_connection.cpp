@@ -495,7 +495,8 @@ void ServerConnection::update_waiting() {
     } else if (discarding_) {
         if (waiting_ != Waiting::body) wait_for(Waiting::body, now + 4 * options().body_grace);
     } else if (buffer_.empty() && parser_.between_requests()) {
-        wait_for(Waiting::request, now + options().idle_time);
+        const bool ends = server_->draining && waiting_ == Waiting::request;  // drain() has set a time
+        if (!ends) wait_for(Waiting::request, now + options().idle_time);
     } else if (waiting_ != Waiting::head) {
         wait_for(Waiting::head, now + options().head_time);
     }
