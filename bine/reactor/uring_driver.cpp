@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 
 #include "bine/reactor/socket.h"
@@ -17,10 +18,11 @@ namespace {
 
 constexpr uint8_t kPiecesInOneGo = 32;  // MULTISHOT_MAX_RETRY of the kernel
 
-// A thread's own address is its name.
-const void* this_thread() noexcept {
-    static thread_local char name;
-    return &name;
+// A number of no other thread, earlier ones included: the system gives its names again.
+uint64_t this_thread() noexcept {
+    static std::atomic<uint64_t> threads = 0;
+    static thread_local const uint64_t number = ++threads;
+    return number;
 }
 
 // Whether a ring does what it is asked to. A sandbox may allow to make one, and forbid to use it.
@@ -171,7 +173,7 @@ bool UringDriver::is_own_thread() const noexcept { return thread_ == this_thread
 
 void UringDriver::own_ring() {
     if (is_own_thread()) return;
-    if (thread_) renew_ring();
+    if (thread_ != 0) renew_ring();
     thread_ = this_thread();
     ring_->take_over();
     if (news_) ring_->signal_to(news_.get());

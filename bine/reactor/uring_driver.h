@@ -186,7 +186,7 @@ private:
     const UringOptions options_;
     std::unique_ptr<UringRing> ring_;
     std::unique_ptr<UringBuffers> buffers_;
-    const void* thread_ = nullptr;
+    uint64_t thread_ = 0;
     mutable Slab<Slot> slots_;
     EpollDriver others_;
     Descriptor news_;  // for guests: readable when the ring has news

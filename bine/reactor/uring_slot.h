@@ -54,6 +54,7 @@ struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Arm
     Phase phase = Phase::open;
     Lane lane = Lane::native;
     bool listener : 1 = false;
+    bool adopted : 1 = false;  // others may hold the same open file
     bool paused : 1 = true;
     bool asked_for : 1 = false;
     bool armed : 1 = false;   // a receive, or accept, is in flight

@@ -43,7 +43,9 @@ Result<SocketId> UringDriver::listen(const Address& address, const ListenOptions
     if (!address.is_ip()) return others_.listen(address, options, sink);
     auto made = socket::listen(address, options, system_);
     if (!made) return fail(made.error());
-    return adopt_listener(std::move(*made), sink);
+    auto id = adopt_listener(std::move(*made), sink);
+    if (id) find(*id)->adopted = false;
+    return id;
 }
 
 Result<SocketId> UringDriver::adopt_listener(Descriptor socket, AcceptSink& sink) {
@@ -51,6 +53,7 @@ Result<SocketId> UringDriver::adopt_listener(Descriptor socket, AcceptSink& sink
     socket::set_no_delay(socket.get(), true);  // connections inherit it
     Slot& slot = add(std::move(socket), true);
     slot.accept_sink = &sink;
+    slot.adopted = true;
     return slot.id;
 }
 
@@ -492,9 +495,14 @@ void UringDriver::close(SocketId id) noexcept {
     }
 }
 
-// An accept in flight keeps the socket listening, whoever closes the descriptor: it has to end first.
+// An accept in flight keeps the socket listening, whoever closes the descriptor: it has to end first. Those of a thread that
+// is gone end when the kernel comes to it; until then the socket at least does not listen.
 void UringDriver::close_listener(Slot& slot) noexcept {
-    if (slot.operations > 0 && is_own_thread()) ring_->cancel_now(slot.fd.get());
+    if (slot.operations > 0 && is_own_thread()) {
+        ring_->cancel_now(slot.fd.get());
+    } else if (slot.operations > 0 && !slot.adopted) {
+        ::shutdown(slot.fd.get(), SHUT_RDWR);
+    }
     slot.fd.reset();
     slot.phase = Phase::ended;
     if (slot.rare) {

@@ -24,6 +24,7 @@ BINE = ""
 SECONDS = 30
 ANY_PORT = "tcp:0:interface=127.0.0.1"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SANDBOX = pathlib.Path(__file__).with_name("sandbox.py")
 
 
 def clean_environment(**variables):
@@ -44,7 +45,7 @@ class Server:
         listening = ["--listen", listen] if listen else []
         self.process = subprocess.Popen([BINE, *arguments, *listening], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         text=True, env=clean_environment(**variables))
-        self.start = self.read_record()
+        self.start = self.read_until("listening")
 
     @property
     def port(self):
@@ -182,6 +183,40 @@ class Refusals(unittest.TestCase):
     def test_as_json_a_refusal_is_a_record(self):
         record = json.loads(self.refused(1, "serve", "/no/such"))
         self.assertEqual((record["level"], record["area"]), ("error", "serve"))
+
+
+class WithoutUring(unittest.TestCase):
+    """Where a sandbox forbids io_uring, as container runtimes do."""
+
+    def run_there(self, *arguments):
+        return subprocess.run([sys.executable, SANDBOX, BINE, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=SECONDS, check=False, env=clean_environment())
+
+    def test_epoll_runs_and_env_says_why(self):
+        rows = dict(line.split(None, 1) for line in self.run_there("env").stdout.splitlines())
+        self.assertTrue(rows["driver"].startswith("epoll: no io_uring here: "), rows["driver"])
+        self.assertIn("seccomp", rows["driver"])
+        self.assertIn("cannot be had", rows["io_uring"])
+
+    def test_asking_for_it_is_refused_with_the_reason(self):
+        refused = self.run_there("echo", "--listen", ANY_PORT, "--reactor", "uring")
+        self.assertEqual(refused.returncode, 1)
+        self.assertEqual(len(refused.stderr.splitlines()), 1)
+        self.assertIn("run on io_uring: ", refused.stderr)
+        self.assertIn("seccomp", refused.stderr)
+
+    def test_the_log_says_so_once(self):
+        command = [sys.executable, SANDBOX, BINE, "echo", "--listen", ANY_PORT, "--workers", "2", "--log-format", "json"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                              env=clean_environment()) as server:
+            lines = [json.loads(server.stderr.readline()) for _ in range(2)]
+            server.terminate()
+            lines += [json.loads(line) for line in server.communicate(timeout=SECONDS)[1].splitlines()]
+        said = [line for line in lines if line["text"].startswith("no io_uring here")]
+        self.assertEqual(len(said), 1, lines)
+        self.assertIn("seccomp", said[0]["why"])
+        started = next(line for line in lines if line["text"] == "listening")
+        self.assertEqual(started["driver"], "epoll")
 
 
 class Serving(unittest.TestCase):
