@@ -8,13 +8,13 @@ namespace bine {
 
 namespace {
 
-// Says once a process why it is not the faster one.
+// Says once a process why it is not the faster one; programs that start up with a word about themselves say it there.
 std::unique_ptr<Driver> make_best(SystemCalls& system) {
     auto made = make_uring_driver("the fastest that this system has", system);
     if (made) return std::move(*made);
     static std::atomic<bool> said = false;
     const std::string& why = made.error().text();
-    if (!said.exchange(true)) log::info("reactor", "no io_uring here, epoll drives the loop", {{"why", why}});
+    if (!said.exchange(true)) log::debug("reactor", "no io_uring here, epoll drives the loop", {{"why", why}});
     return make_epoll_driver("no io_uring here: " + why, system);
 }
 
