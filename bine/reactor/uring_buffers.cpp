@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 
@@ -77,6 +78,7 @@ UringBuffers::Piece UringBuffers::take(const io_uring_cqe& completion) noexcept 
 
 void UringBuffers::unpin(uint16_t buffer) noexcept {
     State& state = states_[buffer];
+    assert(state.pins > 0);
     if (--state.pins == 0 && state.used_up) give(buffer);
 }
 

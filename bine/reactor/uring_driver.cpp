@@ -119,16 +119,28 @@ bool UringDriver::second_lane_has_work() const noexcept {
 
 void UringDriver::serve_second_lane() {
     deliver_notices(Lane::second);
-    for (const SecondPiece& next : std::exchange(second_, {})) {
+    std::vector<SecondPiece> pieces;
+    pieces.swap(second_);
+    for (const SecondPiece& next : pieces) {
+        serve_second(next);
+        if (next.pinned) buffers_->unpin(next.piece);
+    }
+    pieces.clear();
+    if (second_.empty()) second_.swap(pieces);
+    if (others_.second_lane_has_work()) others_.serve_second_lane();
+}
+
+void UringDriver::serve_second(const SecondPiece& next) {
+    try {
         Slot* slot = find(next.id);
         if (slot && slot->lane == Lane::second) {
             serve_piece(*slot, next.piece, next.result);
         } else if (slot) {
             hold_piece(*slot, next.piece, next.result);
         }
-        buffers_->unpin(next.piece);
+    } catch (const std::bad_alloc&) {
+        if (Slot* left = find(next.id)) end(*left, ENOMEM, "receive from ");
     }
-    if (others_.second_lane_has_work()) others_.serve_second_lane();
 }
 
 // Guests.
@@ -315,7 +327,7 @@ void UringDriver::received(Slot& slot, const io_uring_cqe& completion) {
         } else if (renewing_) {
             hold_piece(slot, piece, result);
         } else if (second) {
-            second_.push_back({slot.id, piece, result});
+            second_.push_back({slot.id, piece, result, pinned});
             if (pinned) buffers_->pin(piece.buffer);
         } else {
             count_piece(slot);

@@ -103,6 +103,12 @@ private:
     struct Slot;
     struct Rare;
     using Piece = UringBuffers::Piece;
+    struct SecondPiece {
+        SocketId id;
+        Piece piece;
+        int result;
+        bool pinned;
+    };
     enum class Operation : uint8_t { none, others, accept, receive, room, send };
     enum class Phase : uint8_t { connecting, open, closing, lingering, ended };
 
@@ -155,6 +161,7 @@ private:
     void received(Slot& slot, const io_uring_cqe& completion);
     void count_piece(Slot& slot);
     void stop_receiving(Slot& slot);
+    void serve_second(const SecondPiece& next);
     void serve_piece(Slot& slot, const Piece& piece, int result);
     void discarding_ended(Slot& slot, int error);
     void hold_piece(Slot& slot, const Piece& piece, int result);
@@ -208,11 +215,6 @@ private:
         IntrusiveList<Slot, NoticeTag> running;  // a nested wait goes on with what the outer one has not reached
     };
     Notices notices_[2];  // by lane
-    struct SecondPiece {
-        SocketId id;
-        Piece piece;
-        int result;
-    };
     std::vector<SecondPiece> second_;
     // What sends of several parts refer to until they are submitted.
     struct Message {
