@@ -54,43 +54,4 @@ inline Line take_field(const char*& at, const char* end, Header& header, Fault& 
     return Line::taken;
 }
 
-// Takes the lines that are written as nearly all are: a name of up to sixteen letters, digits and dashes, a colon, at most
-// one blank, a value without odd bytes, CR LF. For any other line the answer is false, nothing has moved, and
-// take_field() judges it. Goes forward only. Where the processor has no vectors, every line is another one.
-#if defined(__SSE2__)
-class PlainFields {
-public:
-    PlainFields(const char* at, const char* end) noexcept : end_(end), marks_(at, end) {}
-
-    // `at` points to the line's first byte; at < end. The one loop that calls it is most of what a server computes; the
-    // compilers would not make it a part of that.
-    [[gnu::always_inline]] bool take(const char*& at, Header& header) noexcept {
-        const char* const start = at;
-        if (end_ - start < 16 || *start == '\r') return false;
-        const char* const colon = marks_.find_colon(start);
-        const std::ptrdiff_t length = colon - start;
-        if (length == 0 || length > 16) return false;
-        if ((~common_in_names(start) & ((1u << length) - 1)) != 0) return false;
-        const char* const stop = marks_.find_odd(colon);
-        if (end_ - stop < 2 || stop[0] != '\r' || stop[1] != '\n') return false;
-        const char* const value = colon + 1 + (colon[1] == ' ' ? 1 : 0);
-        if (*value == ' ' || stop[-1] == ' ') return false;
-        header.name = {start, static_cast<std::size_t>(length)};
-        header.value = {value, static_cast<std::size_t>(stop - value)};
-        at = stop + 2;
-        return true;
-    }
-
-private:
-    const char* const end_;
-    Marks marks_;
-};
-#else
-class PlainFields {
-public:
-    PlainFields(const char*, const char*) noexcept {}
-    bool take(const char*&, Header&) noexcept { return false; }
-};
-#endif
-
 }  // namespace bine::http1

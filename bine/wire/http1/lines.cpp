@@ -35,13 +35,14 @@ bool is_line_end(char c) noexcept { return c == '\r' || c == '\n'; }
 
 Line take_request_line(const char*& at, const char* end, RequestHead& head, Fault& fault) noexcept {
     const char* const start = at;
-    const char* const method_end = skip(kToken, start, end);
+    const bool gets = end - start >= 4 && std::memcmp(start, "GET ", 4) == 0;
+    const char* const method_end = gets ? start + 3 : skip(kToken, start, end);
     if (method_end == end) return Line::incomplete;
     if (*method_end != ' ' || method_end == start) {
         return bad(fault, is_line_end(*method_end) ? Fault::bad_request_line : Fault::bad_method);
     }
     const char* const target = method_end + 1;
-    const char* const path_end = skip(kPath, target, end);
+    const char* const path_end = skip_path(target, end);
     const char* const target_end = skip(kTarget, path_end, end);
     if (target_end == end) return Line::incomplete;
     if (*target_end != ' ' || target_end == target) {
@@ -54,7 +55,7 @@ Line take_request_line(const char*& at, const char* end, RequestHead& head, Faul
     if (version != 10 && version != 11) return bad(fault, Fault::unsupported_version);
 
     head.method_name = {start, static_cast<std::size_t>(method_end - start)};
-    head.method = method_of(head.method_name);
+    head.method = gets ? Method::get : method_of(head.method_name);
     head.target = {target, static_cast<std::size_t>(target_end - target)};
     head.path = {target, static_cast<std::size_t>(path_end - target)};
     head.minor_version = static_cast<uint8_t>(version - 10);
@@ -68,12 +69,13 @@ bool is_hex_digit(char c) noexcept { return is_digit(c) || ((c | 0x20) >= 'a' &&
 
 // Of the name or the IPv4 address that `text` begins with: what may stand before the port.
 std::size_t host_name_length(std::string_view text) noexcept {
-    std::size_t i = 0;
-    for (; i < text.size(); ++i) {
-        if (is(kHost, text[i])) continue;
-        if (text[i] != '%' || text.size() - i < 3 || !is_hex_digit(text[i + 1]) || !is_hex_digit(text[i + 2])) break;
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    while ((at = skip(kHost, at, end)) != end) {
+        if (*at != '%' || end - at < 3 || !is_hex_digit(at[1]) || !is_hex_digit(at[2])) break;
+        at += 3;
     }
-    return i;
+    return static_cast<std::size_t>(at - text.data());
 }
 
 bool is_ip_literal(std::string_view text) noexcept {

@@ -14,6 +14,7 @@
 #include "bine/wire/http1/field_line.h"
 #include "bine/wire/http1/framing.h"
 #include "bine/wire/http1/lines.h"
+#include "bine/wire/http1/plain_fields.h"
 
 namespace bine::http1 {
 
@@ -124,15 +125,18 @@ Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint
     const char* at = start + line_start_;
     Header* const first = table.next();
     Header* field = first;
-    Line line = Line::taken;
+    Line line = Line::incomplete;
     Fault fault = Fault::none;
-    PlainFields plain(at, end);
-    while (at != end) {
-        line = plain.take(at, *field) ? Line::taken : take_field(at, end, *field, fault);
+    while (true) {
+        field += take_plain_fields(at, end, {field, first + most});
+        if (at > last) return fail(too_long);
+        if (at == end) break;
+        line = take_field(at, end, *field, fault);
         if (at > last) return fail(too_long);
         if (line != Line::taken) break;
         if (field == first + most) return fail(Fault::many_fields);
         ++field;
+        line = Line::incomplete;
     }
     const auto taken = static_cast<std::size_t>(field - first);
     table.take(taken);
