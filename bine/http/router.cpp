@@ -8,6 +8,7 @@
 #include <deque>
 
 #include "bine/base/text.h"
+#include "bine/http/path_table.h"
 #include "bine/wire/http1/characters.h"
 #include "bine/wire/http1/target.h"
 
@@ -110,7 +111,6 @@ struct Router::Table {
         const char* mounted_from = nullptr;
     };
 
-    Node* find_literal(std::string_view path) noexcept;
     Node* find(Node& node, std::string_view path, Search& search);
     Node* find_child(Node& node, std::string_view segment, std::string_view path, Search& search);
     Handler& choose(Node& node, Request& request, const Search& search);
@@ -119,6 +119,7 @@ struct Router::Table {
     static std::string allowed(const Node& node);
 
     Node root;
+    PathTable<Node> literal;            // routes without parameters, letter by letter: find() would try them first
     std::deque<Middleware> middleware;  // in one place: requests point to them
     Handler not_found;
     Handler not_allowed;
@@ -176,6 +177,8 @@ Router& Router::add(std::string_view method, std::string_view pattern, Handler h
         if (route.method == method) refuse(pattern, "is there already with that method");
     }
     node->routes.emplace_back(method, std::move(names), std::move(handler));
+    const bool literal = pattern.find_first_of("{%") == std::string_view::npos;
+    if (literal && node->routes.size() == 1) table_->literal.put(pattern, *node);
     return *this;
 }
 
@@ -215,7 +218,7 @@ Handler& Router::select(Request& request) {
     std::string_view path = request.routed_.substr(request.routed_from_);
     if (path.empty()) path = "/";
     Table::Search search;
-    Node* node = table_->find_literal(path);
+    Node* node = table_->literal.find(path);
     if (!node) node = table_->find(table_->root, path, search);
     if (!node) return table_->not_found;
     if (search.mounted_from) {
@@ -227,21 +230,6 @@ Handler& Router::select(Request& request) {
         return *node->mounted;
     }
     return table_->choose(*node, request, search);
-}
-
-// The node of a path that is one of literals, letter by letter: find() would try it first. Most paths are one.
-Router::Node* Router::Table::find_literal(std::string_view path) noexcept {
-    if (path.find('%') != std::string_view::npos) return nullptr;
-    Node* node = &root;
-    while (node && !path.empty()) {
-        const std::string_view segment = take_segment(path);
-        Node* next = nullptr;
-        for (const Node::Child& child : node->children) {
-            if (child.literal == segment) next = child.node.get();
-        }
-        node = next;
-    }
-    return node && !node->routes.empty() ? node : nullptr;
 }
 
 // `path` is empty or begins with '/'.
