@@ -28,8 +28,6 @@ SharedBytes SharedBytes::take(std::string bytes) {
 
 namespace {
 
-enum class Kind : uint8_t { memory, file, descriptor };
-
 constexpr std::size_t kFirstBlock = 1024;
 constexpr std::size_t kSecondBlock = 4096;
 constexpr std::size_t kNextBlock = 16384;
@@ -38,34 +36,31 @@ constexpr std::size_t kWorthSharing = 512;
 }  // namespace
 
 struct Output::Segment {
-    Segment(std::size_t allocation, std::size_t room) noexcept : allocated(allocation), capacity(room) {}
+    Segment(Kind its_kind, std::size_t allocation, std::size_t its_room) noexcept
+        : allocated(allocation), room(its_room), kind(its_kind) {}
 
     // One that holds at least `room` bytes of its own.
     static Segment* make_block(std::size_t room) {
         const std::size_t wanted = sizeof(Segment) + room;
         const std::size_t allocation = wanted == kFirstBlock ? kFirstBlock : pool_capacity(wanted);
-        auto* segment = new (pool_allocate(allocation)) Segment(allocation, allocation - sizeof(Segment));
-        segment->data = segment->storage();
+        auto* segment = new (pool_allocate(allocation)) Segment(Kind::block, allocation, allocation - sizeof(Segment));
+        segment->data = reinterpret_cast<char*>(segment + 1);
         return segment;
     }
 
-    char* storage() noexcept { return reinterpret_cast<char*>(this + 1); }
-    bool is_block() const noexcept { return capacity != 0; }
-    std::size_t unused() noexcept {
-        return is_block() ? static_cast<std::size_t>(storage() + capacity - (data + length)) : 0;
-    }
+    bool in_memory() const noexcept { return kind <= Kind::reference; }
 
     Segment* next = nullptr;
     const char* data = nullptr;
     std::size_t length = 0;
     const std::size_t allocated;
-    const std::size_t capacity;  // 0 in a Reference
-    Kind kind = Kind::memory;
+    std::size_t room;  // behind the bytes, in this block
+    Kind kind;
 };
 
 struct Output::Reference : Segment {
-    Reference() noexcept : Segment(sizeof(Reference), 0) {}
-    static Reference* make() { return new (pool_allocate(sizeof(Reference))) Reference; }
+    explicit Reference(Kind its_kind) noexcept : Segment(its_kind, sizeof(Reference), 0) {}
+    static Reference* make(Kind its_kind) { return new (pool_allocate(sizeof(Reference))) Reference(its_kind); }
 
     Ref<SharedBytes::Block> shared;
     FileRange range;
@@ -87,15 +82,15 @@ void Output::push(Segment* segment) noexcept {
     tail_ = segment;
 }
 
-Output::Reference& Output::push_reference() {
-    Reference* reference = Reference::make();
+Output::Reference& Output::push_reference(Kind kind) {
+    Reference* reference = Reference::make(kind);
     push(reference);
     return *reference;
 }
 
 void Output::release(Segment* segment) noexcept {
     const std::size_t allocated = segment->allocated;
-    if (!segment->is_block()) static_cast<Reference*>(segment)->~Reference();
+    if (segment->kind != Kind::block) static_cast<Reference*>(segment)->~Reference();
     pool_free(segment, allocated);
 }
 
@@ -107,16 +102,23 @@ void Output::pop() noexcept {
 }
 
 void Output::clear() noexcept {
-    while (head_) pop();
+    for (Segment* next = std::exchange(head_, nullptr); Segment* const segment = next;) {
+        next = segment->next;
+        release(segment);
+    }
+    tail_ = nullptr;
     size_ = 0;
     descriptors_ = 0;
 }
 
 void Output::append(std::string_view bytes) {
-    if (tail_ && tail_->unused() >= bytes.size()) {
+    if (!tail_ && bytes.size() <= kFirstBlock - sizeof(Segment)) {
+        if (bytes.empty()) return;
+        push(Segment::make_block(kFirstBlock - sizeof(Segment)));
+    }
+    if (tail_ && tail_->room >= bytes.size()) {
         if (!bytes.empty()) std::memcpy(const_cast<char*>(tail_->data) + tail_->length, bytes.data(), bytes.size());
-        commit(bytes.size());
-        return;
+        return commit(bytes.size());
     }
     while (!bytes.empty()) {
         const std::span<char> room = prepare(1);
@@ -130,11 +132,11 @@ void Output::append(std::string_view bytes) {
 
 void Output::append_fixed(std::string_view bytes) {
     if (bytes.empty()) return;
-    if (bytes.size() < kWorthSharing && tail_ && tail_->unused() >= bytes.size()) {
+    if (bytes.size() < kWorthSharing && tail_ && tail_->room >= bytes.size()) {
         append(bytes);
         return;
     }
-    Reference& segment = push_reference();
+    Reference& segment = push_reference(Kind::reference);
     segment.data = bytes.data();
     segment.length = bytes.size();
     size_ += bytes.size();
@@ -146,7 +148,7 @@ void Output::append(SharedBytes bytes) {
         append(view);
         return;
     }
-    Reference& segment = push_reference();
+    Reference& segment = push_reference(Kind::reference);
     segment.data = view.data();
     segment.length = view.size();
     segment.shared = std::move(bytes.block_);
@@ -163,15 +165,13 @@ void Output::append_owned(std::string&& bytes) {
 
 void Output::append(FileRange range) {
     if (range.length == 0) return;
-    Reference& segment = push_reference();
-    segment.kind = Kind::file;
+    Reference& segment = push_reference(Kind::file);
     size_ += range.length;
     segment.range = std::move(range);
 }
 
 void Output::append(Descriptor descriptor) {
-    Reference& segment = push_reference();
-    segment.kind = Kind::descriptor;
+    Reference& segment = push_reference(Kind::descriptor);
     segment.descriptor = std::move(descriptor);
     ++descriptors_;
 }
@@ -186,31 +186,37 @@ void Output::append(Output&& other) {
 }
 
 std::span<char> Output::prepare(std::size_t size) {
-    if (!tail_ || tail_->unused() < size) {
+    if (!tail_ || tail_->room < size) {
         const std::size_t block = !tail_ ? kFirstBlock : size_ < kSecondBlock ? kSecondBlock : kNextBlock;
         push(Segment::make_block(std::max(size, block - sizeof(Segment))));
     }
-    return {const_cast<char*>(tail_->data) + tail_->length, tail_->unused()};
+    return {const_cast<char*>(tail_->data) + tail_->length, tail_->room};
 }
 
 void Output::commit(std::size_t used) noexcept {
     tail_->length += used;
+    tail_->room -= used;
     size_ += used;
 }
 
 std::size_t Output::gather(std::span<iovec> into) const noexcept {
     std::size_t count = 0;
-    for (Segment* at = head_; at && at->kind == Kind::memory && count < into.size(); at = at->next) {
+    for (Segment* at = head_; at && at->in_memory() && count < into.size(); at = at->next) {
         if (at->length == 0) continue;
         into[count++] = {const_cast<char*>(at->data), at->length};
     }
     return count;
 }
 
+std::string_view Output::front_bytes() const noexcept {
+    const Segment* first = front();
+    return first && first->in_memory() ? std::string_view(first->data, first->length) : std::string_view();
+}
+
 // The first segment that holds something: prepare() without a commit leaves empty ones.
 const Output::Segment* Output::front() const noexcept {
     const Segment* at = head_;
-    while (at && at->kind == Kind::memory && at->length == 0) at = at->next;
+    while (at && at->in_memory() && at->length == 0) at = at->next;
     return at;
 }
 
@@ -225,7 +231,7 @@ const Descriptor* Output::front_descriptor() const noexcept {
 }
 
 Descriptor Output::take_descriptor() noexcept {
-    while (head_->kind == Kind::memory) pop();
+    while (head_->in_memory()) pop();
     Descriptor taken = std::move(static_cast<Reference*>(head_)->descriptor);
     --descriptors_;
     pop();
@@ -260,7 +266,7 @@ void Output::consume(uint64_t count) noexcept {
 std::string Output::to_string() const {
     std::string text;
     for (Segment* at = head_; at; at = at->next) {
-        if (at->kind == Kind::memory) text.append(at->data, at->length);
+        if (at->in_memory()) text.append(at->data, at->length);
         if (at->kind != Kind::file) continue;
         const FileRange& range = static_cast<const Reference*>(at)->range;
         const std::size_t start = text.size();

@@ -76,6 +76,8 @@ public:
     // The bytes in memory at the front, up to a file range or a descriptor; returns how many entries were filled.
     // Views stay valid until the next call that changes this object.
     std::size_t gather(std::span<iovec> into) const noexcept;
+    // The first of them; empty when there are none.
+    std::string_view front_bytes() const noexcept;
     // Null unless the front is a file range or a descriptor.
     const FileRange* front_file() const noexcept;
     const Descriptor* front_descriptor() const noexcept;
@@ -89,11 +91,12 @@ public:
     std::string to_string() const;
 
 private:
+    enum class Kind : uint8_t { block, reference, file, descriptor };
     struct Segment;
     struct Reference;
 
     void push(Segment* segment) noexcept;
-    Reference& push_reference();
+    Reference& push_reference(Kind kind);
     void pop() noexcept;
     const Segment* front() const noexcept;
     static void release(Segment* segment) noexcept;

@@ -82,8 +82,6 @@ bool Dispatch::runs_at_once(const Request& request, const Handler& handler) noex
     return true;
 }
 
-Response Dispatch::run(Request& request, Handler& handler) { return run_from(request, handler, 0); }
-
 Response Dispatch::run_from(Request& request, Handler& handler, uint8_t index) {
     if (index == request.middleware_count_) return handler.answer(request);
     Middleware& middleware = *request.middleware_[index];

@@ -19,7 +19,9 @@ public:
     // Whether run() will do: nothing of it waits, and there is no body to be collected first.
     static bool runs_at_once(const Request& request, const Handler& handler) noexcept;
     // Throws what the handler throws.
-    static Response run(Request& request, Handler& handler);
+    static Response run(Request& request, Handler& handler) {
+        return request.middleware_count_ == 0 ? handler.answer(request) : run_from(request, handler, 0);
+    }
     // From the middleware of that index inwards. Never throws. `request` and `handler` must outlive the answer.
     static Deferred<Response> run_later(Request& request, Handler& handler, uint8_t index = 0);
 

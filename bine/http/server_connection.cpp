@@ -1,9 +1,6 @@
 #include "bine/http/server_connection.h"
 
-#include <sys/uio.h>
-
 #include <algorithm>
-#include <array>
 
 #include "bine/base/text.h"
 #include "bine/http/dispatch.h"
@@ -218,10 +215,9 @@ std::optional<uint64_t> length_of(const Request& request, const Response& respon
 // The body as one piece, when it is small and in memory as such.
 std::optional<std::string_view> small_piece(const Output& body) noexcept {
     if (body.size() > kWorthCopying) return std::nullopt;
-    std::array<iovec, 1> piece{};
-    body.gather(piece);
-    if (piece[0].iov_len != body.size()) return std::nullopt;
-    return std::string_view(static_cast<const char*>(piece[0].iov_base), piece[0].iov_len);
+    const std::string_view piece = body.front_bytes();
+    if (piece.size() != body.size()) return std::nullopt;
+    return piece;
 }
 
 }  // namespace
@@ -350,7 +346,10 @@ void ServerConnection::retire_exchange() noexcept {
 
 void ServerConnection::note_answer(const Request& request, int status, uint64_t bytes, TimePoint started) {
     ++server_->answered;
-    if (!options().access_log || !log::enabled(log::Level::info)) return;
+    if (options().access_log && log::enabled(log::Level::info)) log_answer(request, status, bytes, started);
+}
+
+void ServerConnection::log_answer(const Request& request, int status, uint64_t bytes, TimePoint started) {
     const auto took = std::chrono::duration_cast<std::chrono::microseconds>(reactor().now() - started);
     log::info("access", "answered",
               {{"peer", transport_->peer_address().to_string()},

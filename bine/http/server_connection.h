@@ -99,6 +99,7 @@ private:
     void upgrade(std::string_view leftover);
     void retire_exchange() noexcept;
     void note_answer(const Request& request, int status, uint64_t bytes, TimePoint started);
+    void log_answer(const Request& request, int status, uint64_t bytes, TimePoint started);
     void flush(Output& output);
     void close();
     void update_reading();

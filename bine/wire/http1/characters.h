@@ -14,8 +14,7 @@ enum CharacterClass : uint8_t {
     kHost = 8,        // of a name or IPv4 address in an authority, without '%'
     kQuoted = 16,     // qdtext of a quoted string
     kEntityTag = 32,  // etagc
-    kPath = 64,       // kTarget but '?'
-    kPlain = 128      // of a path: what percent-encoding and dot segments have no part in
+    kPath = 64        // kTarget but '?'
 };
 
 constexpr std::array<uint8_t, 256> make_character_classes() {
@@ -31,7 +30,6 @@ constexpr std::array<uint8_t, 256> make_character_classes() {
         if (c == 0x7f) continue;
         table[c] |= kValue;
         if (c > 0x20 && c < 0x7f && c != '#') table[c] |= c == '?' ? kTarget : kTarget | kPath;
-        if (c != '%' && c != '.') table[c] |= kPlain;
         if (c != '"' && c != '\\') table[c] |= kQuoted;
         if (c > 0x20 && c != '"') table[c] |= kEntityTag;
     }

@@ -23,6 +23,12 @@ inline Line take_line_end(const char*& at, const char* end, Fault& fault, Fault 
     return at + 1 == end ? Line::incomplete : bad(fault, Fault::bad_line_end);
 }
 
+// `at` points to a CR.
+inline Line take_empty_line(const char*& at, const char* end, Fault& fault) noexcept {
+    const Line line = take_line_end(at, end, fault, Fault::bad_line_end);
+    return line == Line::taken ? Line::empty : line;
+}
+
 // `stop` is where the name ends, and no colon.
 inline Fault what_is_wrong_with_name(const char* start, const char* stop) noexcept {
     if (stop == start && is_blank(*stop)) return Fault::folded_line;
@@ -32,10 +38,7 @@ inline Fault what_is_wrong_with_name(const char* start, const char* stop) noexce
 // `at` points to the line's first byte, `end` behind the last byte there is; at < end.
 inline Line take_field(const char*& at, const char* end, Header& header, Fault& fault) noexcept {
     const char* const start = at;
-    if (*start == '\r') {
-        const Line line = take_line_end(at, end, fault, Fault::bad_line_end);
-        return line == Line::taken ? Line::empty : line;
-    }
+    if (*start == '\r') return take_empty_line(at, end, fault);
     const char* const colon = skip_name(start, end);
     if (colon == end) return Line::incomplete;
     if (*colon != ':' || colon == start) return bad(fault, what_is_wrong_with_name(start, colon));

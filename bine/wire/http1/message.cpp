@@ -80,8 +80,6 @@ std::string_view reason_of(int status) noexcept {
     }
 }
 
-bool status_allows_body(int status) noexcept { return status >= 200 && status != 204 && status != 304; }
-
 const Header* HeaderList::find(std::string_view name) const noexcept {
     for (const Header& header : *this) {
         if (equals_ignoring_case(header.name, name)) return &header;

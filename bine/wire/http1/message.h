@@ -17,7 +17,7 @@ std::string_view name_of(Method method) noexcept;
 // "Not Found"; "Unknown" for a number that has no phrase.
 std::string_view reason_of(int status) noexcept;
 // 1xx, 204 and 304 end with their head, whatever it says.
-bool status_allows_body(int status) noexcept;
+constexpr bool status_allows_body(int status) noexcept { return status >= 200 && status != 204 && status != 304; }
 
 struct Header {
     std::string_view name;

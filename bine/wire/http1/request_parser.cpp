@@ -131,7 +131,7 @@ Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint
         field += take_plain_fields(at, end, {field, first + most});
         if (at > last) return fail(too_long);
         if (at == end) break;
-        line = take_field(at, end, *field, fault);
+        line = *at == '\r' ? take_empty_line(at, end, fault) : take_field(at, end, *field, fault);
         if (at > last) return fail(too_long);
         if (line != Line::taken) break;
         if (field == first + most) return fail(Fault::many_fields);
