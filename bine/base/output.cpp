@@ -28,9 +28,9 @@ SharedBytes SharedBytes::take(std::string bytes) {
 
 namespace {
 
-constexpr std::size_t kFirstBlock = 1024;
-constexpr std::size_t kSecondBlock = 4096;
-constexpr std::size_t kNextBlock = 16384;
+constexpr std::size_t kFirstBlock = 1024 - 8;  // what the pool serves without a rest
+constexpr std::size_t kSecondBlock = 4096 - 8;
+constexpr std::size_t kNextBlock = 16384 - 8;
 constexpr std::size_t kWorthSharing = 512;
 
 }  // namespace

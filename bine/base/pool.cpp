@@ -38,22 +38,24 @@ std::size_t pool_blocks_in_use() noexcept { return in_use; }
 
 namespace {
 
-// Steps of 64 bytes up to 1 KiB, then powers of two up to 64 KiB.
+// Steps of 64 bytes up to 1 KiB, then powers of two up to 64 KiB, less what the system's allocator puts before a block: it
+// rounds up to sixteen bytes behind that.
+constexpr std::size_t kHeader = 8;
 constexpr std::size_t kStep = 64;
 constexpr std::size_t kSmallest = 1024;
-constexpr std::size_t kLargest = 65536;
+constexpr std::size_t kLargest = 65536 - kHeader;
 constexpr std::size_t kSteps = kSmallest / kStep;
 constexpr std::size_t kClasses = kSteps + 6;
 constexpr std::size_t kListBytes = 4u << 20;
 
 // kClasses or more for a size that no list serves.
 std::size_t class_of(std::size_t size) noexcept {
-    if (size <= kSmallest) return size == 0 ? 0 : (size - 1) / kStep;
-    return kSteps + static_cast<std::size_t>(std::bit_width((size - 1) / kSmallest)) - 1;
+    const std::size_t last = size + kHeader - 1;
+    return last < kSmallest ? last / kStep : kSteps + static_cast<std::size_t>(std::bit_width(last / kSmallest)) - 1;
 }
 
 constexpr std::size_t class_bytes(std::size_t index) noexcept {
-    return index < kSteps ? (index + 1) * kStep : (kSmallest << (index - kSteps + 1));
+    return (index < kSteps ? (index + 1) * kStep : kSmallest << (index - kSteps + 1)) - kHeader;
 }
 
 struct FreeBlock {
@@ -111,8 +113,7 @@ void free_without_room(void* block, std::size_t index) noexcept {
 std::size_t pool_capacity(std::size_t size) noexcept { return size > kLargest ? size : class_bytes(class_of(size)); }
 
 void* pool_allocate(std::size_t size) {
-    const std::size_t small = size - 1;
-    const std::size_t index = small < kSmallest ? small / kStep : class_of(size);
+    const std::size_t index = class_of(size);
     if (index < kClasses) {
         if (FreeBlock* block = lists.head[index]) {
             lists.head[index] = block->next;
@@ -136,8 +137,7 @@ std::size_t pool_blocks_in_use() noexcept {
 
 void pool_free(void* block, std::size_t size) noexcept {
     if (!block) return;
-    const std::size_t small = size - 1;
-    const std::size_t index = small < kSmallest ? small / kStep : class_of(size);
+    const std::size_t index = class_of(size);
     if (index >= kClasses || lists.room[index] == 0) return free_without_room(block, index);
     push(index, block);
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
+#include <new>
 
 #include "bine/base/pool.h"
 
@@ -10,41 +10,41 @@ namespace bine::http {
 
 namespace {
 
-constexpr std::size_t kFirstBlock = 1024;
+constexpr std::size_t kFirstBlock = 1024 - 8;  // what the pool serves without a rest
 
 }  // namespace
 
 void InputBuffer::append(std::string_view bytes) {
     if (bytes.empty()) return;
-    const std::size_t known = size();
-    if (end_ + bytes.size() > capacity_) {
-        if (known + bytes.size() <= capacity_ / 2) {
-            std::memmove(block_, block_ + begin_, known);
-        } else {
-            const std::size_t wanted = std::max({kFirstBlock, known + bytes.size(), 2 * known});
-            const std::size_t size = pool_capacity(wanted);
-            auto* block = static_cast<char*>(pool_allocate(size));
-            if (known != 0) std::memcpy(block, view().data(), known);
-            release();
-            block_ = block;
-            capacity_ = static_cast<uint32_t>(size);
-        }
-        begin_ = 0;
-        end_ = static_cast<uint32_t>(known);
+    if (!block_ || block_->end + bytes.size() > block_->capacity) make_room(bytes.size());
+    std::memcpy(block_->bytes() + block_->end, bytes.data(), bytes.size());
+    block_->end += static_cast<uint32_t>(bytes.size());
+}
+
+void InputBuffer::make_room(std::size_t more) {
+    const std::string_view known = view();
+    if (block_ && known.size() + more <= block_->capacity / 2) {
+        std::memmove(block_->bytes(), known.data(), known.size());
+    } else {
+        const std::size_t wanted = sizeof(Block) + std::max(known.size() + more, 2 * known.size());
+        const std::size_t size = pool_capacity(std::max(kFirstBlock, wanted));
+        auto* const block = new (pool_allocate(size)) Block{.capacity = static_cast<uint32_t>(size - sizeof(Block))};
+        if (!known.empty()) std::memcpy(block->bytes(), known.data(), known.size());
+        release();
+        block_ = block;
     }
-    std::memcpy(block_ + end_, bytes.data(), bytes.size());
-    end_ += static_cast<uint32_t>(bytes.size());
+    block_->begin = 0;
+    block_->end = static_cast<uint32_t>(known.size());
 }
 
 void InputBuffer::keep_last(std::size_t left) noexcept {
-    begin_ = end_ - static_cast<uint32_t>(left);
-    if (left == 0) release();
+    if (left == 0) return release();
+    block_->begin = block_->end - static_cast<uint32_t>(left);
 }
 
 void InputBuffer::release() noexcept {
-    if (block_) pool_free(block_, capacity_);
+    if (block_) pool_free(block_, sizeof(Block) + block_->capacity);
     block_ = nullptr;
-    begin_ = end_ = capacity_ = 0;
 }
 
 }  // namespace bine::http

@@ -14,28 +14,32 @@ public:
     InputBuffer& operator=(const InputBuffer&) = delete;
     ~InputBuffer() { release(); }
 
-    std::string_view view() const noexcept { return {block_ + begin_, size()}; }
-    std::size_t size() const noexcept { return end_ - begin_; }
-    bool empty() const noexcept { return begin_ == end_; }
+    std::string_view view() const noexcept {
+        return block_ ? std::string_view(block_->bytes() + block_->begin, block_->end - block_->begin)
+                      : std::string_view();
+    }
+    std::size_t size() const noexcept { return block_ ? block_->end - block_->begin : 0; }
+    bool empty() const noexcept { return block_ == nullptr; }
 
     // May move what is there. Must not be given a part of itself.
     void append(std::string_view bytes);
-    void swap(InputBuffer& other) noexcept {
-        std::swap(block_, other.block_);
-        std::swap(begin_, other.begin_);
-        std::swap(end_, other.end_);
-        std::swap(capacity_, other.capacity_);
-    }
+    void swap(InputBuffer& other) noexcept { std::swap(block_, other.block_); }
     // Keeps the last `left` bytes.
     void keep_last(std::size_t left) noexcept;
 
 private:
+    struct Block {
+        uint32_t begin = 0;  // of what is there: never nothing
+        uint32_t end = 0;
+        uint32_t capacity = 0;
+
+        char* bytes() noexcept { return reinterpret_cast<char*>(this + 1); }
+    };
+
+    void make_room(std::size_t more);
     void release() noexcept;
 
-    char* block_ = nullptr;
-    uint32_t begin_ = 0;
-    uint32_t end_ = 0;
-    uint32_t capacity_ = 0;
+    Block* block_ = nullptr;
 };
 
 }  // namespace bine::http

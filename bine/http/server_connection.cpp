@@ -312,7 +312,7 @@ void ServerConnection::want_output() {
 
 void ServerConnection::exchange_done() {
     exchange_done_ = true;
-    if (!running_) reactor().call_soon(*this);
+    if (!running_) look_soon();
 }
 
 void ServerConnection::fail_exchange(const Error& error) {
@@ -364,8 +364,7 @@ void ServerConnection::log_answer(const Request& request, int status, uint64_t b
 
 void ServerConnection::upgrade(std::string_view leftover) {
     gone_ = true;
-    reactor().timers().cancel(*this);
-    static_cast<Call&>(*this).unlink();
+    forget_timer();
     static_cast<ListHook<ServerConnection>&>(*this).unlink();
     note_answer(exchange_->request(), 101, 0, exchange_->started());
     std::unique_ptr<Protocol> next = std::move(exchange_->head().next_);
@@ -399,7 +398,7 @@ bool ServerConnection::end_received() {
     ended_ = true;
     if (closing_) return true;
     look_for_end_of_body();
-    if (exchange_done_ && !running_) return true;  // call() goes on
+    if (exchange_done_ && !running_) return true;  // look_again() goes on
     return exchange_ != nullptr || running_ || (transport_->writing_is_paused() && !buffer_.empty());
 }
 
@@ -419,7 +418,18 @@ void ServerConnection::writing_resumed() {
     }
 }
 
-void ServerConnection::call() {
+// One object less to be woken by: the timer is moved to the front and goes back where it was.
+void ServerConnection::look_soon() noexcept {
+    look_soon_ = true;
+    reactor().timers().arm(*this, reactor().now());
+}
+
+void ServerConnection::forget_timer() noexcept {
+    reactor().timers().cancel(*this);
+    waiting_ = Waiting::nothing;
+}
+
+void ServerConnection::look_again() {
     if (closing_ || gone_) return;
     if (exchange_done_) {
         finish_exchange(buffer_.view());
@@ -436,8 +446,7 @@ void ServerConnection::connection_lost(const CloseReason& reason) {
                    {{"peer", transport_->peer_address().to_string()}, {"error", reason.error()->text()}});
     }
     closing_ = true;
-    reactor().timers().cancel(*this);
-    static_cast<Call&>(*this).unlink();
+    forget_timer();
     static_cast<ListHook<ServerConnection>&>(*this).unlink();
     retire_exchange();
 }
@@ -452,8 +461,7 @@ void ServerConnection::drain(Duration quiet) {
 void ServerConnection::lose_server() {
     static_cast<ListHook<ServerConnection>&>(*this).unlink();
     retire_exchange();
-    reactor().timers().cancel(*this);
-    static_cast<Call&>(*this).unlink();
+    forget_timer();
     closing_ = true;
     server_ = nullptr;
     transport_->abort(Error(Errc::closed, "the server has been destroyed"));
@@ -486,7 +494,7 @@ void ServerConnection::update_waiting() {
     if (exchange_ && exchange_->wants_body()) return wait_for(Waiting::body, exchange_->body_deadline());
     const bool blocked = exchange_ ? exchange_->wants_output() : transport_->writing_is_paused() && !buffer_.empty();
     if (blocked) {
-        if (waiting_ != Waiting::output) reactor().call_soon(*this);  // see want_output()
+        if (waiting_ != Waiting::output) look_soon();  // see want_output()
         return wait_for(Waiting::output, now + options().write_time);
     }
     if (exchange_) {
@@ -517,6 +525,12 @@ TimePoint ServerConnection::next_look(TimePoint now) const noexcept {
 
 void ServerConnection::expired() {
     const TimePoint now = reactor().now();
+    if (look_soon_) {
+        look_soon_ = false;
+        look_again();
+        if (waiting_ != Waiting::nothing && !armed()) reactor().timers().arm(*this, next_look(now));
+        return;
+    }
     if (waiting_ == Waiting::nothing) return;
     if (now >= due_) return out_of_time(now);
     if (waiting_ == Waiting::request && output_is_stalled(now)) return abort_stalled();

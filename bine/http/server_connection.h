@@ -39,8 +39,7 @@ class Exchange;
 class ServerConnection final : public Protocol,
                                public ListHook<ServerConnection>,
                                public Pooled<ServerConnection>,
-                               private Timer,
-                               private Call {
+                               private Timer {
 public:
     explicit ServerConnection(Server::State& server);
     ~ServerConnection() override;
@@ -111,7 +110,10 @@ private:
     void abort_stalled();
     void body_out_of_time();
     void expired() override;
-    void call() override;
+    // Calls look_again() in the next turn.
+    void look_soon() noexcept;
+    void look_again();
+    void forget_timer() noexcept;
 
     Server::State* server_;
     Transport* transport_ = nullptr;
@@ -133,6 +135,7 @@ private:
     bool closing_ : 1 = false;
     bool close_behind_ : 1 = false;  // the answer in progress is the last
     bool gone_ : 1 = false;          // the transport is another protocol's
+    bool look_soon_ : 1 = false;     // the timer is set for the next turn
 };
 
 }  // namespace bine::http

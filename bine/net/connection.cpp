@@ -12,13 +12,6 @@ struct Connection::Pending {
     ConnectDone done;
 };
 
-struct Connection::Told {
-    std::optional<Error> abort_reason;
-    Address local;
-    Address peer;
-    bool addresses = false;
-};
-
 // Aborts a connection on which nothing moves. Traffic only stores the time; the timer looks at it when it expires. Bytes
 // that join a queue do not move: only that the queue has become shorter shows that the other side takes any.
 class Connection::IdleTimer final : public Timer {
@@ -54,6 +47,15 @@ private:
     uint64_t sent_ = 0;
 };
 
+struct Connection::Rare {
+    std::unique_ptr<Pending> pending;  // while connecting
+    std::unique_ptr<IdleTimer> idle;
+    std::optional<Error> abort_reason;
+    bool told_addresses = false;
+    Address local;
+    Address peer;
+};
+
 namespace {
 
 // Keeps a protocol that was replaced until nothing of it is on the stack.
@@ -65,10 +67,19 @@ struct Retired final : Disposable {
 }  // namespace
 
 Connection::Connection(Reactor& reactor, const Options& options) : reactor_(reactor), lane_(options.lane) {
-    if (options.idle_timeout > Duration(0)) idle_ = std::make_unique<IdleTimer>(*this, options.idle_timeout);
+    if (options.idle_timeout > Duration(0)) rare().idle = std::make_unique<IdleTimer>(*this, options.idle_timeout);
 }
 
 Connection::~Connection() = default;
+
+Connection::Rare& Connection::rare() {
+    if (!rare_) rare_ = std::make_unique<Rare>();
+    return *rare_;
+}
+
+std::unique_ptr<Connection::Pending> Connection::take_pending() noexcept {
+    return rare_ ? std::move(rare_->pending) : nullptr;
+}
 
 Connection& Connection::start(Reactor& reactor, SocketId socket, std::unique_ptr<Protocol> protocol,
                               const Options& options, Ref<Admission> admission) {
@@ -86,7 +97,7 @@ Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote,
                                         ConnectDone done, const Options& options) {
     auto* connection = new Connection(reactor, options);
     std::unique_ptr<Disposable> owner(connection);
-    connection->pending_ = std::make_unique<Pending>(Pending{std::move(factory), std::move(done)});
+    connection->rare().pending = std::make_unique<Pending>(Pending{std::move(factory), std::move(done)});
     const auto socket = reactor.driver().connect(remote, local, *connection, options.lane);
     if (!socket) return fail(socket.error());
     connection->socket_ = *socket;
@@ -96,13 +107,13 @@ Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote,
 }
 
 void Connection::cancel_connect() noexcept {
-    if (!pending_) return;
-    pending_->done = nullptr;
+    if (!rare_ || !rare_->pending) return;
+    rare_->pending->done = nullptr;
     abort();
 }
 
 void Connection::connected() {
-    const auto pending = std::move(pending_);
+    const auto pending = take_pending();
     if (end_ != End::none) return;
     touch();
     std::unique_ptr<Protocol> protocol;
@@ -142,11 +153,10 @@ void Connection::guarded(std::string_view what, F&& callback) noexcept {
 
 // For an abort that nobody has heard of yet.
 void Connection::give_reason(Error reason) {
-    if (told_ && told_->abort_reason) return;
+    if (rare_ && rare_->abort_reason) return;
     log::warning("net", "a protocol's callback threw; its connection is aborted",
                  {{"peer", peer_address().to_string()}, {"error", reason.text()}});
-    if (!told_) told_ = std::make_unique<Told>();
-    told_->abort_reason = std::move(reason);
+    rare().abort_reason = std::move(reason);
 }
 
 void Connection::data_received(std::string_view bytes) {
@@ -188,12 +198,11 @@ void Connection::call() {
 void Connection::closed(const Error* error) {
     lost_ = true;
     cell_.clear();
-    idle_.reset();
+    if (rare_) rare_->idle.reset();
     static_cast<Call&>(*this).unlink();
     const CloseReason reason = reason_of(error);
     if (std::exchange(end_, End::aborted) == End::closed) reactor_.end_unfinished();
-    if (pending_) {
-        const auto pending = std::move(pending_);
+    if (const auto pending = take_pending()) {
         if (pending->done) {
             const Error why = reason.error() ? *reason.error() : Error(Errc::closed, "closed while connecting");
             reactor_.guard("connect", [&] { pending->done(&why); });
@@ -208,7 +217,7 @@ void Connection::closed(const Error* error) {
 
 CloseReason Connection::reason_of(const Error* error) const {
     if (end_ == End::aborted || reactor_.is_ending()) {
-        if (told_ && told_->abort_reason) return {CloseReason::Kind::aborted, *told_->abort_reason};
+        if (rare_ && rare_->abort_reason) return {CloseReason::Kind::aborted, *rare_->abort_reason};
         return CloseReason(CloseReason::Kind::aborted);
     }
     if (error) return {CloseReason::Kind::failed, *error};
@@ -217,7 +226,7 @@ CloseReason Connection::reason_of(const Error* error) const {
 
 void Connection::write(std::string_view bytes) {
     if (end_ != End::none) return;
-    if (idle_) idle_->writing(bytes.size());
+    if (rare_ && rare_->idle) rare_->idle->writing(bytes.size());
     reactor_.driver().send(socket_, bytes, Lifetime::copy);
     check_high_mark();
 }
@@ -227,7 +236,7 @@ void Connection::write(Output&& output) {
         output.clear();
         return;
     }
-    if (idle_) idle_->writing(output.size());
+    if (rare_ && rare_->idle) rare_->idle->writing(output.size());
     reactor_.driver().send(socket_, std::move(output));
     check_high_mark();
 }
@@ -239,7 +248,7 @@ void Connection::check_high_mark() noexcept {
 }
 
 void Connection::touch() noexcept {
-    if (idle_) idle_->touch();
+    if (rare_ && rare_->idle) rare_->idle->touch();
 }
 
 uint64_t Connection::queued() const noexcept { return reactor_.driver().queued(socket_); }
@@ -271,8 +280,8 @@ void Connection::abort() noexcept {
 
 void Connection::abort(Error reason) noexcept {
     if (end_ == End::aborted) return;
-    if (!told_) told_.reset(new (std::nothrow) Told);
-    if (told_) told_->abort_reason = std::move(reason);
+    if (!rare_) rare_.reset(new (std::nothrow) Rare);
+    if (rare_) rare_->abort_reason = std::move(reason);
     abort();
 }
 
@@ -288,18 +297,17 @@ void Connection::replace_protocol(std::unique_ptr<Protocol> next, std::string_vi
 }
 
 Address Connection::local_address() const {
-    return told_ && told_->addresses ? told_->local : reactor_.driver().local_address(socket_);
+    return rare_ && rare_->told_addresses ? rare_->local : reactor_.driver().local_address(socket_);
 }
 
 Address Connection::peer_address() const {
-    return told_ && told_->addresses ? told_->peer : reactor_.driver().peer_address(socket_);
+    return rare_ && rare_->told_addresses ? rare_->peer : reactor_.driver().peer_address(socket_);
 }
 
 void Connection::set_addresses(const Address& local, const Address& peer) {
-    if (!told_) told_ = std::make_unique<Told>();
-    told_->local = local;
-    told_->peer = peer;
-    told_->addresses = true;
+    rare().local = local;
+    rare().peer = peer;
+    rare().told_addresses = true;
 }
 
 void Connection::set_no_delay(bool on) noexcept { reactor_.driver().set_no_delay(socket_, on); }

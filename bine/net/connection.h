@@ -58,7 +58,7 @@ public:
 private:
     enum class End : uint8_t { none, closed, aborted };
     struct Pending;
-    struct Told;
+    struct Rare;
     class IdleTimer;
 
     Connection(Reactor& reactor, const Options& options);
@@ -67,6 +67,8 @@ private:
     void make(std::unique_ptr<Protocol> protocol);
     void check_high_mark() noexcept;
     void touch() noexcept;
+    Rare& rare();
+    std::unique_ptr<Pending> take_pending() noexcept;
     CloseReason reason_of(const Error* error) const;
     void give_reason(Error reason);
     template <class F>
@@ -83,18 +85,16 @@ private:
     Reactor& reactor_;
     SocketId socket_;
     std::unique_ptr<Protocol> protocol_;
-    std::unique_ptr<Pending> pending_;  // while connecting
-    std::unique_ptr<Told> told_;        // what is rarely needed: told addresses, why it was aborted
-    std::unique_ptr<IdleTimer> idle_;
+    std::unique_ptr<Rare> rare_;  // what few connections have
     Ref<Admission> admission_;
     ConnectionCell cell_;
     uint32_t write_high_ = 65536;
-    Lane lane_ = Lane::native;
     End end_ = End::none;
     bool writing_paused_ = false;
     bool pause_told_ = false;
-    bool ended_there_ = false;
-    bool lost_ = false;
+    Lane lane_ : 1 = Lane::native;
+    bool ended_there_ : 1 = false;
+    bool lost_ : 1 = false;
 };
 
 }  // namespace bine

@@ -268,17 +268,18 @@ void EpollDriver::leave_epoll(Slot& slot) noexcept {
     stop_watching(slot.output.get(), slot.output_registered);
 }
 
-void EpollDriver::stop_watching(int fd, std::optional<uint32_t>& registered) noexcept {
+void EpollDriver::stop_watching(int fd, std::optional<uint8_t>& registered) noexcept {
     if (registered) system_.epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     registered.reset();
 }
 
 // 0, or the errno of a descriptor that cannot be watched: EPERM for a regular file.
-int EpollDriver::apply(int fd, uint64_t word, std::optional<uint32_t>& registered, uint32_t wanted) noexcept {
-    if (registered == wanted || (!registered && wanted == 0)) return 0;
+int EpollDriver::apply(int fd, uint64_t word, std::optional<uint8_t>& registered, uint32_t wanted) noexcept {
+    const auto interest = static_cast<uint8_t>(wanted | wanted >> 24);  // EPOLLEXCLUSIVE in a byte, too
+    if (registered == interest || (!registered && wanted == 0)) return 0;
     epoll_event event{.events = wanted, .data = {.u64 = word}};
     if (system_.epoll_ctl(epoll_.get(), registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) return errno;
-    registered = wanted;
+    registered = interest;
     return 0;
 }
 
@@ -296,7 +297,7 @@ void EpollDriver::refresh_interest(Slot& slot) noexcept {
     if (slot.kind == Kind::listener) return refresh_listener(slot);
     const bool resting = slot.kind != Kind::watch && slot.phase == Phase::open && slot.paused && !slot.ended_there;
     const bool reads = slot.kind == Kind::stream ? slot.reads() || slot.discards() : !slot.paused;
-    const uint32_t kept = resting ? slot.registered.value_or(0) & EPOLLIN : 0;
+    const uint32_t kept = resting ? slot.registered.value_or(0) & uint32_t{EPOLLIN} : 0;
     const uint32_t input = reads ? uint32_t{EPOLLIN} : kept;
     const uint32_t output = slot.blocked || slot.phase == Phase::connecting ? uint32_t{EPOLLOUT} : 0;
     const uint64_t word = slot.id.word();

@@ -105,9 +105,9 @@ private:
     // What epoll is asked for. Lazily: a paused slot stays registered until something comes.
     void refresh_interest(Slot& slot) noexcept;
     void refresh_listener(Slot& slot) noexcept;
-    int apply(int fd, uint64_t word, std::optional<uint32_t>& registered, uint32_t wanted) noexcept;
+    int apply(int fd, uint64_t word, std::optional<uint8_t>& registered, uint32_t wanted) noexcept;
     void leave_epoll(Slot& slot) noexcept;
-    void stop_watching(int fd, std::optional<uint32_t>& registered) noexcept;
+    void stop_watching(int fd, std::optional<uint8_t>& registered) noexcept;
 
     // The parts of wait().
     void flush_all() noexcept;

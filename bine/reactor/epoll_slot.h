@@ -27,18 +27,20 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Rar
         WatchSink* watch_sink;
     };
     SocketId id;
-    Output queue;
-    std::vector<Descriptor> departing;          // taken from the queue's front, to go with its next byte
-    std::optional<uint32_t> registered;         // what epoll watches on the input descriptor
-    std::optional<uint32_t> output_registered;  // and on the output one, where it is another
+    [[no_unique_address]] Output queue;  // its last bytes hold the next member
     uint32_t low_mark = 16384;
-    int write_error = 0;
-    std::optional<Error> error;
+    std::unique_ptr<std::vector<Descriptor>>
+        departing;                 // taken from the queue's front, to go with its next byte; never empty
+    std::unique_ptr<Error> error;  // null with `failed`: there was no memory for it
     Address peer;
     TimePoint lingers_until{};
+    int write_error = 0;
+    std::optional<uint8_t> registered;         // what epoll watches on the input descriptor
+    std::optional<uint8_t> output_registered;  // and on the output one, where it is another
     Kind kind;
     Phase phase = Phase::open;
     Lane lane = Lane::native;
+    bool failed : 1 = false;
     bool paused : 1 = true;
     bool asked_for : 1 = false;
     bool socket : 1 = true;

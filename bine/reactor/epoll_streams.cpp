@@ -234,8 +234,8 @@ void EpollDriver::hung_up(Slot& slot, uint32_t events) noexcept {
 void EpollDriver::send(SocketId id, std::string_view bytes, Lifetime lifetime) {
     Slot* slot = find_stream(id);
     if (!slot || !slot->may_queue() || bytes.empty()) return;
-    if (bytes.size() >= kWorthSendingAtOnce && slot->queue.empty() && slot->departing.empty() &&
-        slot->phase == Phase::open && slot->write_error == 0) {
+    if (bytes.size() >= kWorthSendingAtOnce && slot->queue.empty() && !slot->departing && slot->phase == Phase::open &&
+        slot->write_error == 0) {
         const long count = send_at_once(*slot, bytes);
         if (count < 0) return;
         bytes.remove_prefix(static_cast<std::size_t>(count));
@@ -313,7 +313,8 @@ long EpollDriver::send_front(Slot& slot) {
             errno = EOPNOTSUPP;
             return -1;
         }
-        slot.departing.push_back(slot.queue.take_descriptor());
+        if (!slot.departing) slot.departing = std::make_unique<std::vector<Descriptor>>();
+        slot.departing->push_back(slot.queue.take_descriptor());
     }
     if (slot.queue.front_file()) return send_file(slot);
     iovec parts[kParts];
@@ -341,10 +342,11 @@ long EpollDriver::send_memory(Slot& slot, std::span<iovec> parts, bool more) noe
     const int fd = slot.output_fd();
     const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
     if (!slot.socket) return system_.writev(fd, parts.data(), static_cast<int>(parts.size()));
-    if (slot.departing.empty() && parts.size() == 1)
+    if (!slot.departing && parts.size() == 1)
         return system_.sendto(fd, parts[0].iov_base, parts[0].iov_len, flags, nullptr, 0);
 
-    if (slot.departing.size() > kDescriptorsPerMessage) {
+    const std::size_t departing = slot.departing ? slot.departing->size() : 0;
+    if (departing > kDescriptorsPerMessage) {
         parts = parts.first(1);
         parts[0].iov_len = 1;  // leaves bytes for the others to go with
     }
@@ -352,7 +354,7 @@ long EpollDriver::send_memory(Slot& slot, std::span<iovec> parts, bool more) noe
     message.msg_iov = parts.data();
     message.msg_iovlen = parts.size();
     alignas(cmsghdr) char control[CMSG_SPACE(kDescriptorsPerMessage * sizeof(int))];
-    const std::size_t passed = std::min(slot.departing.size(), kDescriptorsPerMessage);
+    const std::size_t passed = std::min(departing, kDescriptorsPerMessage);
     if (passed > 0) {
         message.msg_control = control;
         message.msg_controllen = CMSG_SPACE(passed * sizeof(int));
@@ -361,12 +363,14 @@ long EpollDriver::send_memory(Slot& slot, std::span<iovec> parts, bool more) noe
         header->cmsg_type = SCM_RIGHTS;
         header->cmsg_len = CMSG_LEN(passed * sizeof(int));
         for (std::size_t i = 0; i < passed; ++i) {
-            const int departing = slot.departing[i].get();
-            std::memcpy(CMSG_DATA(header) + i * sizeof departing, &departing, sizeof departing);
+            const int passing = (*slot.departing)[i].get();
+            std::memcpy(CMSG_DATA(header) + i * sizeof passing, &passing, sizeof passing);
         }
     }
     const long count = system_.sendmsg(fd, &message, flags);
-    if (count > 0) slot.departing.erase(slot.departing.begin(), slot.departing.begin() + static_cast<long>(passed));
+    if (count > 0 && passed == departing) slot.departing.reset();
+    if (count > 0 && slot.departing)
+        slot.departing->erase(slot.departing->begin(), slot.departing->begin() + static_cast<long>(passed));
     return count;
 }
 
@@ -471,10 +475,13 @@ void EpollDriver::end(Slot& slot, std::optional<Error> error) noexcept {
     if (slot.phase == Phase::ended) return;
     const bool told = slot.phase == Phase::lingering;
     slot.phase = Phase::ended;
-    if (!told) slot.error = std::move(error);
+    if (!told && error) {
+        slot.failed = true;
+        slot.error.reset(new (std::nothrow) Error(std::move(*error)));
+    }
     static_cast<ListHook<FlushTag>&>(slot).unlink();
     slot.queue.clear();
-    slot.departing.clear();
+    slot.departing.reset();
     close_descriptors(slot);
     slot.closed_due = true;
     notify(slot);
@@ -496,9 +503,9 @@ void EpollDriver::deliver_notices(Lane lane) {
         if (find(id) != slot || !slot->closed_due) continue;
         slot->closed_due = false;
         Sink* sink = std::exchange(slot->sink, nullptr);
-        const std::optional<Error> error = std::move(slot->error);
+        const Error error = slot->error ? std::move(*slot->error) : Error::out_of_memory();
         // The slot is still there while closed() runs, so that it can be asked for its addresses.
-        if (sink) sink->closed(error ? &*error : nullptr);
+        if (sink) sink->closed(slot->failed ? &error : nullptr);
         if (find(id) == slot && slot->phase == Phase::ended) erase(*slot);
     }
 }

@@ -51,12 +51,12 @@ Step RequestParser::fail(Fault fault) noexcept {
 Step RequestParser::skip_blank_line(std::string_view& input) noexcept {
     if (input.front() == '\r' && !skipped_blank_) {
         if (input.size() == 1) {
-            scanned_ = 1;
+            lines_.scanned = 1;
             return Step::need_more;
         }
         if (input[1] != '\n') return fail(Fault::bad_line_end);
         input.remove_prefix(2);
-        scanned_ = 0;
+        lines_.scanned = 0;
         skipped_blank_ = true;
         if (input.empty()) return Step::need_more;
     }
@@ -64,11 +64,11 @@ Step RequestParser::skip_blank_line(std::string_view& input) noexcept {
 }
 
 Step RequestParser::read_head(std::string_view& input, Event& event) {
-    if (line_start_ == 0) {
+    if (lines_.line_start == 0) {
         if (input.empty()) return Step::need_more;
         if (const Step step = skip_blank_line(input); step != Step::event) return step;
     }
-    const bool resumed = line_start_ != 0;
+    const bool resumed = lines_.line_start != 0;
     if (const Step step = take_head(input, event); step != Step::event) return step;
     if (resumed) {
         rewind();
@@ -78,42 +78,42 @@ Step RequestParser::read_head(std::string_view& input, Event& event) {
     const Fault fault = check_framing(event.head);
     if (fault != Fault::none) return fail(fault);
 
-    input.remove_prefix(line_start_);
+    input.remove_prefix(lines_.line_start);
     rewind();
     event.kind = Event::Kind::head;
+    phase_ = event.head.has_body() ? Phase::begin_body : Phase::end;
+    if (phase_ == Phase::end) return Step::event;
     chunked_ = event.head.chunked;
     remaining_ = event.head.content_length;
     body_left_to_limit_ = limits_->body;
-    phase_ = event.head.has_body() ? Phase::begin_body : Phase::end;
     return Step::event;
 }
 
 void RequestParser::rewind() noexcept {
-    line_start_ = 0;
-    scanned_ = 0;
+    lines_ = {};
     fields_ = 0;
 }
 
 Step RequestParser::take_head(std::string_view input, Event& event) {
     event.table.clear();
     const uint32_t line_limit = std::min(limits_->request_line, limits_->head);
-    if (line_start_ == 0) {
+    if (lines_.line_start == 0) {
         if (!line_may_be_complete(input)) return wait_for_line(input, line_limit, Fault::long_request_line);
         const char* at = input.data();
         Fault fault = Fault::none;
         const Line line = take_request_line(at, input.data() + input.size(), event.head, fault);
         if (line != Line::taken) return stop_at(line, fault, input, line_limit, Fault::long_request_line);
-        line_start_ = static_cast<uint32_t>(at - input.data());
-        if (line_start_ > line_limit) return fail(Fault::long_request_line);
-        scanned_ = line_start_;
+        lines_.line_start = static_cast<uint32_t>(at - input.data());
+        if (lines_.line_start > line_limit) return fail(Fault::long_request_line);
+        lines_.scanned = lines_.line_start;
     }
     return take_fields(input, event.table, limits_->head, Fault::long_head);
 }
 
 // Whether a look at the line is worth it. A line that is seen for the first time always is.
 bool RequestParser::line_may_be_complete(std::string_view input) const noexcept {
-    if (scanned_ == line_start_) return true;
-    return std::memchr(input.data() + scanned_, '\n', input.size() - scanned_) != nullptr;
+    if (lines_.scanned == lines_.line_start) return true;
+    return std::memchr(input.data() + lines_.scanned, '\n', input.size() - lines_.scanned) != nullptr;
 }
 
 Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint32_t limit, Fault too_long) {
@@ -122,7 +122,7 @@ Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint
     const char* const start = input.data();
     const char* const end = start + input.size();
     const char* const last = start + std::min<std::size_t>(limit, input.size());
-    const char* at = start + line_start_;
+    const char* at = start + lines_.line_start;
     Header* const first = table.next();
     Header* field = first;
     Line line = Line::incomplete;
@@ -141,23 +141,23 @@ Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint
     const auto taken = static_cast<std::size_t>(field - first);
     table.take(taken);
     fields_ = static_cast<uint16_t>(fields_ + taken);
-    line_start_ = static_cast<uint32_t>(at - start);
+    lines_.line_start = static_cast<uint32_t>(at - start);
     if (line == Line::empty) return Step::event;
     return stop_at(line, fault, input, limit, too_long);
 }
 
-// No end yet of the line at line_start_.
+// No end yet of the line at lines_.line_start.
 Step RequestParser::wait_for_line(std::string_view input, uint32_t limit, Fault too_long) noexcept {
     if (input.size() > limit) return fail(too_long);
-    scanned_ = static_cast<uint32_t>(input.size());
+    lines_.scanned = static_cast<uint32_t>(input.size());
     return Step::need_more;
 }
 
 Step RequestParser::stop_at(Line line, Fault fault, std::string_view input, uint32_t limit, Fault too_long) noexcept {
     if (line == Line::bad) {
-        const std::string_view rest = input.substr(line_start_);
+        const std::string_view rest = input.substr(lines_.line_start);
         const std::size_t length = rest.find('\n');
-        if (length != std::string_view::npos) return fail(line_start_ + length + 1 > limit ? too_long : fault);
+        if (length != std::string_view::npos) return fail(lines_.line_start + length + 1 > limit ? too_long : fault);
     }
     return wait_for_line(input, limit, too_long);
 }
@@ -192,6 +192,7 @@ Step RequestParser::read_chunks(std::string_view& input, Event& event) {
     if (taken + chunks_.remaining() > body_left_to_limit_) return fail(Fault::long_body);
     if (step == Step::need_more) return step;
     if (chunk.data.empty()) {
+        rewind();
         phase_ = Phase::trailers;
         return read_trailers(input, event);
     }
@@ -203,7 +204,7 @@ Step RequestParser::read_chunks(std::string_view& input, Event& event) {
 
 Step RequestParser::read_trailers(std::string_view& input, Event& event) {
     if (input.empty()) return Step::need_more;
-    const bool resumed = line_start_ != 0;
+    const bool resumed = lines_.line_start != 0;
     event.table.clear();
     if (const Step step = take_fields(input, event.table, limits_->trailers, Fault::long_trailers);
         step != Step::event) {
@@ -217,7 +218,7 @@ Step RequestParser::read_trailers(std::string_view& input, Event& event) {
     for (const Header& header : event.table.list()) {
         if (is_framing_field(header.name)) return fail(Fault::forbidden_trailer);
     }
-    input.remove_prefix(line_start_);
+    input.remove_prefix(lines_.line_start);
     return finish(event);
 }
 

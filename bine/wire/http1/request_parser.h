@@ -56,7 +56,9 @@ public:
     int status() const noexcept { return status_of(fault_); }
 
     // For the request whose head came last, before the next call of next().
-    void limit_body(uint64_t most) noexcept { body_left_to_limit_ = most; }
+    void limit_body(uint64_t most) noexcept {
+        if (phase_ == Phase::begin_body || phase_ == Phase::chunks) body_left_to_limit_ = most;
+    }
     // Its Content-Length says that it will be refused.
     bool body_is_too_long() const noexcept {
         return phase_ == Phase::begin_body && !chunked_ && remaining_ > body_left_to_limit_;
@@ -65,7 +67,7 @@ public:
     uint64_t body_remaining() const noexcept { return phase_ == Phase::body ? remaining_ : 0; }
 
     // Nothing of a request has come: the connection is idle.
-    bool between_requests() const noexcept { return phase_ == Phase::head && scanned_ == 0; }
+    bool between_requests() const noexcept { return phase_ == Phase::head && lines_.scanned == 0; }
 
 private:
     enum class Phase : uint8_t { head, begin_body, body, chunks, trailers, end, failed };
@@ -86,12 +88,19 @@ private:
     void rewind() noexcept;
 
     const Limits* limits_;
-    uint64_t remaining_ = 0;
-    uint64_t body_left_to_limit_ = 0;
-    ChunkedDecoder chunks_;
-    uint32_t line_start_ = 0;  // everything before it is known to be right
-    uint32_t scanned_ = 0;     // no line ends between line_start_ and here
-    uint16_t fields_ = 0;      // that ended before line_start_
+    union {
+        uint64_t remaining_ = 0;  // of a body with a length
+        ChunkedDecoder chunks_;   // of another
+    };
+    union {
+        // Of a head, and of trailers.
+        struct {
+            uint32_t line_start;  // everything before it is known to be right
+            uint32_t scanned;     // no line ends between line_start and here
+        } lines_ = {};
+        uint64_t body_left_to_limit_;  // of what is between them
+    };
+    uint16_t fields_ = 0;  // that ended before line_start
     Phase phase_ = Phase::head;
     Fault fault_ = Fault::none;
     bool chunked_ = false;
