@@ -82,6 +82,17 @@ bool Dispatch::runs_at_once(const Request& request, const Handler& handler) noex
     return true;
 }
 
+std::optional<Response> Dispatch::try_at_once(Request& request, Handler& handler) {
+    if (!handler.is_often_at_once() || request.has_body()) return std::nullopt;
+    for (uint8_t i = 0; i < request.middleware_count_; ++i) {
+        if (request.middleware_[i]->kind() != Middleware::Kind::after) return std::nullopt;
+    }
+    std::optional<Response> response = handler.answer_at_once(request);
+    if (!response) return std::nullopt;
+    for (uint8_t i = request.middleware_count_; i-- > 0;) request.middleware_[i]->after(request, *response);
+    return response;
+}
+
 Response Dispatch::run_from(Request& request, Handler& handler, uint8_t index) {
     if (index == request.middleware_count_) return handler.answer(request);
     Middleware& middleware = *request.middleware_[index];

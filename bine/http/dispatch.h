@@ -1,6 +1,8 @@
 // How a request finds its handler and runs through the middleware. Inner part of the server.
 #pragma once
 
+#include <optional>
+
 #include "bine/http/handler.h"
 #include "bine/http/middleware.h"
 
@@ -22,6 +24,8 @@ public:
     static Response run(Request& request, Handler& handler) {
         return request.middleware_count_ == 0 ? handler.answer(request) : run_from(request, handler, 0);
     }
+    // What a handler that is often_at_once() answers now; nothing when it does not, or when middleware would run twice.
+    static std::optional<Response> try_at_once(Request& request, Handler& handler);
     // From the middleware of that index inwards. Never throws. `request` and `handler` must outlive the answer.
     static Deferred<Response> run_later(Request& request, Handler& handler, uint8_t index = 0);
 

@@ -63,6 +63,10 @@ FileCache::Found FileCache::find(std::string_view path, uint8_t encodings, TimeP
     return {entry->file, now - entry->checked < table_->trust};
 }
 
+void FileCache::trust_again(std::string_view path, uint8_t encodings, TimePoint now) noexcept {
+    if (Entry* entry = table_->find({path, encodings})) entry->checked = now;
+}
+
 void FileCache::put(std::string_view path, uint8_t encodings, const Ref<const ServedFile>& file, TimePoint now) {
     forget(path, encodings);
     if (!file->is_settled || file->file) return;

@@ -52,6 +52,8 @@ public:
         bool is_fresh = false;
     };
     Found find(std::string_view path, uint8_t encodings, TimePoint now) noexcept;
+    // What is kept is fresh again: somebody is looking at it.
+    void trust_again(std::string_view path, uint8_t encodings, TimePoint now) noexcept;
     // Only files that are settled and have their content in memory are kept.
     void put(std::string_view path, uint8_t encodings, const Ref<const ServedFile>& file, TimePoint now);
     void forget(std::string_view path, uint8_t encodings) noexcept;

@@ -36,6 +36,17 @@ TEST_CASE("what is kept is trusted for a while, then still known") {
     CHECK(cache.files() == 1);
 }
 
+TEST_CASE("while somebody looks, what is kept is trusted") {
+    FileCache cache(10'000, 100ms);
+    cache.trust_again("a", 0, at(0ms));
+    CHECK_FALSE(cache.find("a", 0, at(0ms)).file);
+    cache.put("a", 0, file_of("text"), at(0ms));
+    CHECK_FALSE(cache.find("a", 0, at(100ms)).is_fresh);
+    cache.trust_again("a", 0, at(100ms));
+    CHECK(cache.find("a", 0, at(199ms)).is_fresh);
+    CHECK_FALSE(cache.find("a", 0, at(200ms)).is_fresh);
+}
+
 TEST_CASE("a path is kept once for each set of encodings") {
     FileCache cache(10'000, 100ms);
     const auto plain = file_of("plain");

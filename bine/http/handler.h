@@ -8,6 +8,7 @@
 // ends in an error, costs its own request a 500 and is logged.
 #pragma once
 
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -22,6 +23,7 @@ public:
     using Plain = Function<Response(Request&)>;
     using Async = Function<Deferred<Response>(Request&)>;
     using Selector = Function<Handler&(Request&)>;
+    using AtOnce = Function<std::optional<Response>(Request&)>;
 
     enum class Kind : uint8_t { plain, async, selector };
 
@@ -40,6 +42,15 @@ public:
     // One that looks at the request and says who answers. It must not answer, and may be asked twice for one request.
     static Handler selector(Selector select) { return Handler(std::move(select), 0); }
 
+    // An asynchronous handler that can often answer without waiting: `at_once` is asked first, where nothing else of the
+    // request would wait, and answers nothing when it cannot. It then must have left no trace.
+    template <class F>
+    static Handler often_at_once(AtOnce at_once, F&& otherwise) {
+        Handler handler(std::forward<F>(otherwise));
+        handler.at_once_ = std::move(at_once);
+        return handler;
+    }
+
     // A plain handler that has no use for the body, and is called without waiting for it: what refuses.
     static Handler without_body(Plain answer) {
         Handler handler(std::move(answer));
@@ -49,6 +60,7 @@ public:
 
     Kind kind() const noexcept { return kind_; }
     bool wants_body() const noexcept { return wants_body_; }
+    bool is_often_at_once() const noexcept { return static_cast<bool>(at_once_); }
 
     // Follows selectors: the plain or asynchronous handler for `request`, with parameters and middleware noted in it.
     Handler& select(Request& request) {
@@ -57,7 +69,10 @@ public:
         return *at;
     }
 
-    Response answer(Request& request) { return plain_(request); }                  // only for Kind::plain
+    Response answer(Request& request) { return plain_(request); }  // only for Kind::plain
+    std::optional<Response> answer_at_once(Request& request) {
+        return at_once_(request);
+    }                                                                              // only for is_often_at_once()
     Deferred<Response> answer_later(Request& request) { return async_(request); }  // only for Kind::async
 
 private:
@@ -76,6 +91,7 @@ private:
     Plain plain_;
     Async async_;
     Selector selector_;
+    AtOnce at_once_;
 };
 
 }  // namespace bine::http

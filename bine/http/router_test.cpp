@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
+#include <stdexcept>
+
 #include "tests/http/client.h"
 
 namespace bine::http {
@@ -176,6 +179,66 @@ TEST_CASE("middleware stands round the handlers, outermost first") {
     order.clear();
     CHECK(client.send(get("/none", "Authorization: me\r\n")).find("X-Outer: yes") != std::string::npos);
     CHECK(order == "21");
+}
+
+// Answers at once while `known`; counts who was asked.
+struct Often {
+    Handler handler() {
+        return Handler::often_at_once(
+            [this](Request&) -> std::optional<Response> {
+                ++asked;
+                if (!known) return std::nullopt;
+                return Response::text("known\n");
+            },
+            [this](Request&) -> Deferred<Response> {
+                ++waited;
+                co_return Response::text("looked up\n");
+            });
+    }
+
+    bool known = true;
+    int asked = 0;
+    int waited = 0;
+};
+
+TEST_CASE("a handler that can answer at once does, and else is waited for") {
+    Often often;
+    Router router;
+    router.use([](const Request&, Response& response) { response.set("X-After", "1"); });
+    router.get("/", often.handler());
+    Client client(std::move(router));
+    CHECK(client.send(get("/")).find("X-After: 1") != std::string::npos);
+    CHECK(often.waited == 0);
+    often.known = false;
+    const std::string answer = client.send(get("/"));
+    CHECK(answer.find("looked up\n") != std::string::npos);
+    CHECK(answer.find("X-After: 1") != std::string::npos);
+    CHECK(often.asked == 2);
+    CHECK(often.waited == 1);
+}
+
+TEST_CASE("no middleware runs twice for a handler that might answer at once") {
+    Often often;
+    int before = 0;
+    Router router;
+    router.use([&before](Request&) -> std::optional<Response> {
+        ++before;
+        return std::nullopt;
+    });
+    router.get("/", often.handler());
+    Client client(std::move(router));
+    CHECK(client.send(get("/")).find("looked up\n") != std::string::npos);
+    CHECK(before == 1);
+    CHECK(often.asked == 0);
+}
+
+TEST_CASE("a handler that throws where it might answer at once costs its request a 500") {
+    Router router;
+    router.get("/", Handler::often_at_once([](Request&) -> std::optional<Response> { throw std::runtime_error("oh"); },
+                                           [](Request&) -> Deferred<Response> { co_return Response(); }));
+    Client client(std::move(router));
+    CHECK(client.send(get("/")).starts_with("HTTP/1.1 500 "));
+    CHECK_FALSE(client.closed());
 }
 
 TEST_CASE("middleware that waits makes a plain handler wait with it, body included") {

@@ -137,15 +137,22 @@ void ServerConnection::head_received(http1::RequestEvent& event, std::string_vie
     request.connection_ = this;
     Handler& handler = select_handler(request);
     if (!Dispatch::runs_at_once(request, handler)) {
+        std::optional<Response> response = try_handler(request, handler);
+        if (response) return answer_at_once(request, *response, event, bytes, input, output);
         make_exchange(event, bytes, input, output).start(server_->handler);
         return;
     }
     Response response = run_handler(request, handler);
+    answer_at_once(request, response, event, bytes, input, output);
+}
+
+void ServerConnection::answer_at_once(const Request& request, Response& response, http1::RequestEvent& event,
+                                      std::string_view bytes, std::string_view& input, Output& output) {
     if (response.is_stream() || response.is_upgrade()) {
         make_exchange(event, bytes, input, output).start(std::move(response));
         return;
     }
-    answer_at_once(request, response, output);
+    send_at_once(request, response, output);
     if (!closing_) parser_.next(input, event);
 }
 
@@ -166,7 +173,16 @@ Response ServerConnection::run_handler(Request& request, Handler& handler) {
     }
 }
 
-void ServerConnection::answer_at_once(const Request& request, Response& response, Output& output) {
+std::optional<Response> ServerConnection::try_handler(Request& request, Handler& handler) {
+    try {
+        return Dispatch::try_at_once(request, handler);
+    } catch (...) {
+        log_failure(request, Error::from_current_exception());
+        return Response::error(500);
+    }
+}
+
+void ServerConnection::send_at_once(const Request& request, Response& response, Output& output) {
     http1::ResponseEncoder encoder(request.head());
     if (Result<> sent = encode(encoder, request, response, output); !sent) {
         log_failure(request, sent.error());

@@ -85,7 +85,10 @@ private:
     void head_received(http1::RequestEvent& event, std::string_view bytes, std::string_view& input, Output& output);
     Handler& select_handler(Request& request);
     static Response run_handler(Request& request, Handler& handler);
-    void answer_at_once(const Request& request, Response& response, Output& output);
+    static std::optional<Response> try_handler(Request& request, Handler& handler);
+    void answer_at_once(const Request& request, Response& response, http1::RequestEvent& event, std::string_view bytes,
+                        std::string_view& input, Output& output);
+    void send_at_once(const Request& request, Response& response, Output& output);
     Exchange& make_exchange(const http1::RequestHead& head, std::string_view bytes, Output& output);
     Exchange& make_exchange(http1::RequestEvent& event, std::string_view bytes, std::string_view& input,
                             Output& output);

@@ -54,7 +54,7 @@ Output content_of(const ServedFile& file, uint64_t offset, uint64_t length) {
     return body;
 }
 
-class StaticFiles {
+class StaticFiles final : public Counted {
 public:
     StaticFiles(std::string_view folder, const StaticFilesOptions& options)
         : tree_(new FileTree(std::string(folder))),
@@ -66,19 +66,34 @@ public:
         tree_->precompressed = options.precompressed;
     }
 
-    Deferred<Response> operator()(Request& request) {
-        if (request.method() != Method::get && !request.is_head()) return ready(answer_other_method(request));
+    // Nothing when the disk must be asked.
+    std::optional<Response> answer_at_once(Request& request) {
+        if (request.method() != Method::get && !request.is_head()) return answer_other_method(request);
         std::string decoded;
         const std::optional<std::string_view> path = path_beneath(request, tree_->hidden, decoded);
-        if (!path) return ready(Response::error(404));
-        if (path == "/") return ready(to_folder(request));
-        const uint8_t encodings = tree_->precompressed ? encodings_of(request.header("Accept-Encoding")) : uint8_t{0};
-        FileCache::Found found = cache_.find(*path, encodings, request.reactor().now());
-        if (found.is_fresh) return ready(answer_with(request, *found.file));
-        return look_and_answer(request, std::string(*path), encodings, std::move(found.file));
+        if (!path) return Response::error(404);
+        if (path == "/") return to_folder(request);
+        FileCache::Found found = cache_.find(*path, encodings_for(request), request.reactor().now());
+        if (!found.is_fresh) return std::nullopt;
+        return answer_with(request, *found.file);
+    }
+
+    Deferred<Response> answer(Request& request) {
+        if (std::optional<Response> now = answer_at_once(request)) return ready(std::move(*now));
+        std::string decoded;
+        const std::string_view path = path_beneath(request, tree_->hidden, decoded).value();
+        const uint8_t encodings = encodings_for(request);
+        const TimePoint at = request.reactor().now();
+        FileCache::Found found = cache_.find(path, encodings, at);
+        cache_.trust_again(path, encodings, at);  // one look is enough for all that come meanwhile
+        return look_and_answer(request, std::string(path), encodings, std::move(found.file));
     }
 
 private:
+    uint8_t encodings_for(const Request& request) const {
+        return tree_->precompressed ? encodings_of(request.header("Accept-Encoding")) : uint8_t{0};
+    }
+
     Deferred<Response> look_and_answer(Request& request, std::string path, uint8_t encodings,
                                        Ref<const ServedFile> known) {
         FileQuestion question;
@@ -164,7 +179,9 @@ private:
 }  // namespace
 
 Handler static_files(std::string_view folder, StaticFilesOptions options) {
-    return [files = std::make_unique<StaticFiles>(folder, options)](Request& request) { return (*files)(request); };
+    const Ref<StaticFiles> files(new StaticFiles(folder, options));
+    return Handler::often_at_once([files](Request& request) { return files->answer_at_once(request); },
+                                  [files](Request& request) { return files->answer(request); });
 }
 
 }  // namespace bine::http
