@@ -72,7 +72,7 @@ public:
     Response answer(Request& request) { return plain_(request); }  // only for Kind::plain
     std::optional<Response> answer_at_once(Request& request) {
         return at_once_(request);
-    }                                                                              // only for is_often_at_once()
+    }  // only for is_often_at_once()
     Deferred<Response> answer_later(Request& request) { return async_(request); }  // only for Kind::async
 
 private:
