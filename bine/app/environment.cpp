@@ -14,7 +14,7 @@
 #include "bine/app/settings.h"
 #include "bine/base/descriptor.h"
 #include "bine/base/version.h"
-#include "bine/reactor/drivers.h"
+#include "bine/driver/drivers.h"
 
 namespace bine::app {
 

@@ -1,7 +1,7 @@
 #include "bine/app/reactor_choice.h"
 
 #include "bine/app/settings.h"
-#include "bine/reactor/drivers.h"
+#include "bine/driver/drivers.h"
 
 namespace bine::app {
 

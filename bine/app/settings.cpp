@@ -4,8 +4,8 @@
 
 #include "bine/app/processors.h"
 #include "bine/base/text.h"
+#include "bine/driver/drivers.h"
 #include "bine/endpoints/endpoint_string.h"
-#include "bine/reactor/drivers.h"
 
 namespace bine::app {
 

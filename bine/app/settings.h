@@ -12,7 +12,7 @@
 #include "bine/base/log.h"
 #include "bine/base/result.h"
 #include "bine/base/time.h"
-#include "bine/reactor/driver.h"
+#include "bine/driver/driver.h"
 
 namespace bine::app {
 

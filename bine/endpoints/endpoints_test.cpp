@@ -8,11 +8,11 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "bine/driver/socket.h"
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/endpoints/listen.h"
 #include "bine/endpoints/proxied.h"
 #include "bine/endpoints/react.h"
-#include "bine/reactor/socket.h"
 #include "bine/sim/world.h"
 #include "tests/net/child.h"
 

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "bine/base/text.h"
+#include "bine/driver/socket.h"
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/endpoints/proxied.h"
 #include "bine/endpoints/standard_endpoints.h"
 #include "bine/net/listener.h"
-#include "bine/reactor/socket.h"
 
 namespace bine {
 

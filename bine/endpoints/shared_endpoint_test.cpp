@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "bine/driver/socket.h"
 #include "bine/endpoints/listen.h"
-#include "bine/reactor/socket.h"
 #include "tests/net/scene.h"
 
 namespace bine::testing {

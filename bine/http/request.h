@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "bine/async/deferred.h"
-#include "bine/reactor/address.h"
+#include "bine/driver/address.h"
 #include "bine/wire/http1/message.h"
 
 namespace bine {

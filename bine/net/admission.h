@@ -6,7 +6,7 @@
 
 #include "bine/base/function.h"
 #include "bine/base/ref.h"
-#include "bine/reactor/address.h"
+#include "bine/driver/address.h"
 
 namespace bine {
 

@@ -8,13 +8,13 @@
 #include <optional>
 
 #include "bine/async/scheduler.h"
+#include "bine/driver/driver.h"
 #include "bine/net/admission.h"
 #include "bine/net/close_reason.h"
 #include "bine/net/connection_ref.h"
 #include "bine/net/options.h"
 #include "bine/net/protocol.h"
 #include "bine/net/transport.h"
-#include "bine/reactor/driver.h"
 #include "bine/reactor/reactor.h"
 
 namespace bine {

@@ -7,9 +7,9 @@
 #include <memory>
 
 #include "bine/base/log.h"
+#include "bine/driver/driver.h"
 #include "bine/net/connection.h"
 #include "bine/net/protocol.h"
-#include "bine/reactor/driver.h"
 
 namespace bine {
 

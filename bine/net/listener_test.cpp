@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "bine/reactor/socket.h"
+#include "bine/driver/socket.h"
 #include "bine/reactor/workers.h"
 #include "bine/sim/world.h"
 #include "tests/net/scene.h"

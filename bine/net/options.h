@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "bine/base/time.h"
-#include "bine/reactor/lane.h"
+#include "bine/driver/lane.h"
 
 namespace bine {
 

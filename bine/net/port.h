@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "bine/async/deferred.h"
-#include "bine/reactor/address.h"
+#include "bine/driver/address.h"
 
 namespace bine {
 

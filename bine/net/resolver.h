@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bine/async/deferred.h"
-#include "bine/reactor/address.h"
+#include "bine/driver/address.h"
 
 namespace bine {
 

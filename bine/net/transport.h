@@ -10,7 +10,7 @@
 
 #include "bine/base/error.h"
 #include "bine/base/output.h"
-#include "bine/reactor/address.h"
+#include "bine/driver/address.h"
 
 namespace bine {
 

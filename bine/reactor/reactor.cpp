@@ -10,7 +10,7 @@
 #include <string>
 
 #include "bine/base/log.h"
-#include "bine/reactor/drivers.h"
+#include "bine/driver/drivers.h"
 #include "bine/reactor/shutdown.h"
 
 namespace bine {

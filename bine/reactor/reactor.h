@@ -13,7 +13,7 @@
 
 #include "bine/async/scheduler.h"
 #include "bine/base/function.h"
-#include "bine/reactor/driver.h"
+#include "bine/driver/driver.h"
 
 namespace bine {
 

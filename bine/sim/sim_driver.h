@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "bine/base/slab.h"
-#include "bine/reactor/driver.h"
+#include "bine/driver/driver.h"
 #include "bine/reactor/reactor.h"
 #include "bine/sim/world.h"
 

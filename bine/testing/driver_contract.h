@@ -11,7 +11,7 @@
 #include <string>
 
 #include "bine/base/time.h"
-#include "bine/reactor/driver.h"
+#include "bine/driver/driver.h"
 
 namespace bine::testing {
 

@@ -1,4 +1,4 @@
-// The drivers that the reactor layer brings, against the contract of all of them.
+// The drivers of the real world, against the contract of all of them.
 #include "bine/testing/driver_contract.h"
 
 #include <doctest/doctest.h>
@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "bine/reactor/drivers.h"
+#include "bine/driver/drivers.h"
 #include "bine/testing/faulty_system.h"
 
 namespace bine::testing {

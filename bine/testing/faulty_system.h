@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include "bine/reactor/system_calls.h"
+#include "bine/driver/system_calls.h"
 
 namespace bine::testing {
 

@@ -4,7 +4,7 @@
 // same thread; chance is a fixed sequence. Confined to one thread.
 #pragma once
 
-#include "bine/reactor/driver.h"
+#include "bine/driver/driver.h"
 
 namespace bine::testing {
 

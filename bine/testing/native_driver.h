@@ -1,7 +1,7 @@
 // The driver of the real world for tests: run with BINE_REACTOR=epoll and without it, a test sees both.
 #pragma once
 
-#include "bine/reactor/drivers.h"
+#include "bine/driver/drivers.h"
 
 namespace bine::testing {
 

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bine/reactor/epoll_slot.h"
-#include "bine/reactor/socket.h"
+#include "bine/driver/epoll_slot.h"
+#include "bine/driver/socket.h"
 
 namespace bine {
 

@@ -1,4 +1,4 @@
-#include "bine/reactor/uring_buffers.h"
+#include "bine/driver/uring_buffers.h"
 
 #include <algorithm>
 #include <atomic>

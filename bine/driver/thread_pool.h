@@ -8,7 +8,7 @@
 
 #include "bine/base/function.h"
 #include "bine/base/intrusive_list.h"
-#include "bine/reactor/driver.h"
+#include "bine/driver/driver.h"
 
 namespace bine {
 

@@ -1,4 +1,4 @@
-// The driver on Linux's io_uring. Internal to the reactor layer: programs name it by DriverKind::uring.
+// The driver on Linux's io_uring. Internal to this layer: programs name it by DriverKind::uring.
 //
 // Theory. A connection has one receive armed as long as it is read: it completes once for each piece, in buffers that all
 // connections share (uring_buffers.h). What a turn writes gathers in the slot's queue and leaves in one send, which is submitted
@@ -31,9 +31,9 @@
 #include <vector>
 
 #include "bine/base/slab.h"
-#include "bine/reactor/drivers.h"
-#include "bine/reactor/epoll_slot.h"
-#include "bine/reactor/uring_buffers.h"
+#include "bine/driver/drivers.h"
+#include "bine/driver/epoll_slot.h"
+#include "bine/driver/uring_buffers.h"
 
 namespace bine {
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "bine/base/result.h"
-#include "bine/reactor/driver.h"
-#include "bine/reactor/system_calls.h"
+#include "bine/driver/driver.h"
+#include "bine/driver/system_calls.h"
 
 namespace bine {
 

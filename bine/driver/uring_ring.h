@@ -15,7 +15,7 @@
 #include "bine/base/descriptor.h"
 #include "bine/base/result.h"
 #include "bine/base/time.h"
-#include "bine/reactor/system_calls.h"
+#include "bine/driver/system_calls.h"
 
 namespace bine {
 

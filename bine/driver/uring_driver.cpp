@@ -1,5 +1,5 @@
 // The io_uring driver's turn: what is asked of the ring, and what completes.
-#include "bine/reactor/uring_driver.h"
+#include "bine/driver/uring_driver.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -9,8 +9,8 @@
 #include <atomic>
 #include <cerrno>
 
-#include "bine/reactor/socket.h"
-#include "bine/reactor/uring_slot.h"
+#include "bine/driver/socket.h"
+#include "bine/driver/uring_slot.h"
 
 namespace bine {
 

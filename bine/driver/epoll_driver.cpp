@@ -1,4 +1,4 @@
-#include "bine/reactor/epoll_driver.h"
+#include "bine/driver/epoll_driver.h"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -12,9 +12,9 @@
 #include <cerrno>
 #include <ctime>
 
-#include "bine/reactor/drivers.h"
-#include "bine/reactor/epoll_slot.h"
-#include "bine/reactor/socket.h"
+#include "bine/driver/drivers.h"
+#include "bine/driver/epoll_slot.h"
+#include "bine/driver/socket.h"
 
 namespace bine {
 

@@ -1,4 +1,4 @@
-#include "bine/reactor/uring_ring.h"
+#include "bine/driver/uring_ring.h"
 
 #include <linux/time_types.h>
 #include <sys/mman.h>

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "bine/reactor/uring_driver.h"
+#include "bine/driver/uring_driver.h"
 
 namespace bine {
 

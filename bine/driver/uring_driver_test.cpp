@@ -5,7 +5,7 @@
 #include <string>
 #include <thread>
 
-#include "bine/reactor/drivers.h"
+#include "bine/driver/drivers.h"
 #include "bine/reactor/reactor.h"
 
 namespace bine {

@@ -2,7 +2,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
-#include "bine/reactor/driver.h"
+#include "bine/driver/driver.h"
 
 namespace bine {
 

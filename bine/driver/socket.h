@@ -3,9 +3,9 @@
 
 #include "bine/base/descriptor.h"
 #include "bine/base/result.h"
-#include "bine/reactor/address.h"
-#include "bine/reactor/driver.h"
-#include "bine/reactor/system_calls.h"
+#include "bine/driver/address.h"
+#include "bine/driver/driver.h"
+#include "bine/driver/system_calls.h"
 
 namespace bine::socket {
 

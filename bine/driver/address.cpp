@@ -1,4 +1,4 @@
-#include "bine/reactor/address.h"
+#include "bine/driver/address.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bine/reactor/uring_ring.h"
+#include "bine/driver/uring_ring.h"
 
 namespace bine {
 

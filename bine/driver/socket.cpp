@@ -1,4 +1,4 @@
-#include "bine/reactor/socket.h"
+#include "bine/driver/socket.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

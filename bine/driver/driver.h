@@ -19,8 +19,8 @@
 #include "bine/base/result.h"
 #include "bine/base/slot_id.h"
 #include "bine/base/time.h"
-#include "bine/reactor/address.h"
-#include "bine/reactor/lane.h"
+#include "bine/driver/address.h"
+#include "bine/driver/lane.h"
 
 namespace bine {
 

@@ -1,4 +1,4 @@
-#include "bine/reactor/thread_pool.h"
+#include "bine/driver/thread_pool.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "bine/reactor/drivers.h"
+#include "bine/driver/drivers.h"
 
 #include <atomic>
 

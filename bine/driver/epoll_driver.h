@@ -1,4 +1,4 @@
-// The driver on Linux's epoll. Internal to the reactor layer: programs name it by DriverKind::epoll.
+// The driver on Linux's epoll. Internal to this layer: programs name it by DriverKind::epoll.
 //
 // Theory. Level-triggered, one recv per readable socket and turn into a buffer that all share, so an idle connection owns
 // no memory and none can starve the others. What is written gathers in the slot's queue; slots with something queued are
@@ -20,9 +20,9 @@
 #include <vector>
 
 #include "bine/base/slab.h"
-#include "bine/reactor/driver.h"
-#include "bine/reactor/system_calls.h"
-#include "bine/reactor/thread_pool.h"
+#include "bine/driver/driver.h"
+#include "bine/driver/system_calls.h"
+#include "bine/driver/thread_pool.h"
 
 namespace bine {
 

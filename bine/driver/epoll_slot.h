@@ -1,7 +1,7 @@
 // What the epoll driver knows of one socket. Internal to the driver.
 #pragma once
 
-#include "bine/reactor/epoll_driver.h"
+#include "bine/driver/epoll_driver.h"
 
 namespace bine {
 

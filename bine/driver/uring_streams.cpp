@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "bine/reactor/socket.h"
-#include "bine/reactor/uring_slot.h"
+#include "bine/driver/socket.h"
+#include "bine/driver/uring_slot.h"
 
 namespace bine {
 
