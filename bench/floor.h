@@ -1,8 +1,6 @@
-/* What the two floors share: a listening socket, an epoll instance, and the loop over both.
- * Single-threaded; level-triggered; any failure of the set-up ends the program with a message. */
+/* What all floors share: a listening socket on 127.0.0.1, the table's size, and an end with a message when the set-up fails. */
 #pragma once
 
-#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): glibc asks for it */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -12,14 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { kMaxConnections = 65536, kReceiveBytes = 65536, kEventsPerWait = 256 };
-
-static int epoll_fd;
+enum { kMaxConnections = 65536 };
 
 static void require(int ok, const char* what) {
     if (ok) return;
@@ -27,13 +22,17 @@ static void require(int ok, const char* what) {
     exit(1);
 }
 
-static void watch(int fd, int operation, uint32_t events) {
-    struct epoll_event event = {.events = events, .data.fd = fd};
-    require(epoll_ctl(epoll_fd, operation, fd, &event) == 0, "epoll_ctl");
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* Listens on 127.0.0.1 and prints the port: `port` 0 takes a free one. TCP_NODELAY is inherited by what is accepted. */
-static int listen_on(int port) {
+/* Prepares the process, listens and prints "port N on DRIVER": `port` 0 takes a free one. What is accepted inherits TCP_NODELAY. */
+static int listen_on(int port, const char* driver) {
+    raise_descriptor_limit();
+    signal(SIGPIPE, SIG_IGN);
     const int one = 1;
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     require(fd >= 0, "socket");
@@ -47,52 +46,7 @@ static int listen_on(int port) {
 
     socklen_t length = sizeof address;
     require(getsockname(fd, (struct sockaddr*)&address, &length) == 0, "getsockname");
-    printf("port %d\n", ntohs(address.sin_port));
+    printf("port %d on %s\n", ntohs(address.sin_port), driver);
     fflush(stdout);
     return fd;
-}
-
-static void raise_descriptor_limit(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-static void accept_all(int listener) {
-    for (;;) {
-        const int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0) return;
-        if (fd < kMaxConnections) {
-            watch(fd, EPOLL_CTL_ADD, EPOLLIN);
-        } else {
-            close(fd);
-        }
-    }
-}
-
-/* Serves for ever: `readable` and `writable` are called with the descriptor that is so. */
-static void serve(int port, void (*readable)(int fd), void (*writable)(int fd)) {
-    raise_descriptor_limit();
-    signal(SIGPIPE, SIG_IGN);
-    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    require(epoll_fd >= 0, "epoll_create1");
-    const int listener = listen_on(port);
-    watch(listener, EPOLL_CTL_ADD, EPOLLIN);
-
-    struct epoll_event events[kEventsPerWait];
-    for (;;) {
-        const int count = epoll_wait(epoll_fd, events, kEventsPerWait, -1);
-        require(count >= 0 || errno == EINTR, "epoll_wait");
-        for (int i = 0; i < count; ++i) {
-            const int fd = events[i].data.fd;
-            if (fd == listener) {
-                accept_all(listener);
-            } else if (events[i].events & EPOLLOUT) {
-                writable(fd);
-            } else {
-                readable(fd);
-            }
-        }
-    }
 }

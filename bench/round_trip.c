@@ -1,7 +1,6 @@
 /* How long a cache line takes from one core to another and back, in nanoseconds: the weather of a virtual machine.
  * The fastest of several blocks, so that a thread that lost its core for a while does not count.
  * Usage: round_trip CORE CORE. Prints one number. */
-#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier): glibc asks for it */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>

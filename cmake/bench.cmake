@@ -12,15 +12,22 @@ foreach(source IN LISTS programs)
         target_link_libraries(bench_${name} PRIVATE bine::endpoints bine::http)
     else()
         set_target_properties(bench_${name} PROPERTIES C_STANDARD 17 C_EXTENSIONS ON)
+        target_compile_definitions(bench_${name} PRIVATE _GNU_SOURCE)
         target_link_libraries(bench_${name} PRIVATE Threads::Threads)
     endif()
 endforeach()
+
+if(BINE_TESTS AND NOT BINE_SANITIZE)
+    find_package(Python3 REQUIRED COMPONENTS Interpreter)
+    # Not about speed: that servers, loads and harness do what they say.
+    add_test(NAME bench/harness COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/bench/harness_test.py ${PROJECT_BINARY_DIR})
+    set_tests_properties(bench/harness PROPERTIES LABELS "bench" TIMEOUT 240)
+endif()
 
 # That parsers are linear in their input does not depend on the machine, so it is a test like others. Debian's valgrind cannot
 # read what clang 19 writes for debuggers.
 find_program(BINE_VALGRIND valgrind)
 if(BINE_TESTS AND BINE_VALGRIND AND NOT BINE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    find_package(Python3 REQUIRED COMPONENTS Interpreter)
     add_test(NAME bench/linear
         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/bench/run linear --no-build --build-dir ${PROJECT_BINARY_DIR})
     set_tests_properties(bench/linear PROPERTIES LABELS "bench" TIMEOUT 240)
