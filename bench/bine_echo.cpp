@@ -1,13 +1,11 @@
-// bine's echo server: what floor_echo does, as a protocol on the reactor. Usage: bine_echo PORT
+// bine's echo server: what the echo floors do, as a protocol on the reactor. Usage: bine_echo PORT [epoll|uring]
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string_view>
 
-#include "bine/net/listener.h"
 #include "bine/net/transport.h"
-#include "bine/reactor/reactor.h"
+#include "driver_choice.h"
 
 namespace {
 
@@ -23,19 +21,9 @@ private:
     bine::Transport* transport_ = nullptr;
 };
 
-int serve(uint16_t port) {
-    bine::Reactor reactor;
-    bine::Listener listener(reactor, [] { return std::make_unique<Echo>(); }, {});
-    if (const auto opened = listener.open(bine::Address::loopback(port), {}); !opened) {
-        std::fprintf(stderr, "bine_echo: %s\n", opened.error().what());
-        return 1;
-    }
-    std::printf("port %d\n", listener.address().port());
-    std::fflush(stdout);
-    reactor.run();
-    return 0;
-}
-
 }  // namespace
 
-int main(int argc, char** argv) { return serve(argc > 1 ? static_cast<uint16_t>(std::atoi(argv[1])) : 0); }
+int main(int argc, char** argv) {
+    const auto port = argc > 1 ? static_cast<uint16_t>(std::atoi(argv[1])) : uint16_t{0};
+    return bench::serve_on(port, argc > 2 ? argv[2] : "epoll", [] { return std::make_unique<Echo>(); });
+}

@@ -1,33 +1,19 @@
-// bine's HTTP server as a user would write it, a router with one handler. Usage: bine_http PORT
+// bine's HTTP server as a user would write it: a router with one handler and, if it is given one, a folder of files.
+// Usage: bine_http PORT [epoll|uring [FOLDER]]
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 
 #include "bine/http/router.h"
 #include "bine/http/server.h"
-#include "bine/net/listener.h"
-#include "bine/reactor/reactor.h"
+#include "bine/http/static_files.h"
+#include "driver_choice.h"
 #include "hello.h"
 
-namespace {
-
-int serve(uint16_t port) {
+int main(int argc, char** argv) {
     bine::http::Router router;
     router.get(HELLO_PATH, [](bine::http::Request&) { return bine::http::Response::text(HELLO_BODY); });
-
-    bine::Reactor reactor;
+    if (argc > 3) router.mount(FILES_PATH, bine::http::static_files(argv[3]));
     bine::http::Server server(std::move(router));
-    bine::Listener listener(reactor, server.factory(), {});
-    if (const auto opened = listener.open(bine::Address::loopback(port), {}); !opened) {
-        std::fprintf(stderr, "bine_http: %s\n", opened.error().what());
-        return 1;
-    }
-    std::printf("port %d\n", listener.address().port());
-    std::fflush(stdout);
-    reactor.run();
-    return 0;
+    const auto port = argc > 1 ? static_cast<uint16_t>(std::atoi(argv[1])) : uint16_t{0};
+    return bench::serve_on(port, argc > 2 ? argv[2] : "epoll", server.factory());
 }
-
-}  // namespace
-
-int main(int argc, char** argv) { return serve(argc > 1 ? static_cast<uint16_t>(std::atoi(argv[1])) : 0); }

@@ -1,5 +1,8 @@
 // What the asynchronous layer costs, in units of one std::function: slices of the two that alternate, and the median of
-// their ratios. Prints one line of JSON a case. Usage: micro [ROUNDS]
+// their ratios. Prints one line of JSON a case. Usage:
+//     micro [ROUNDS]
+//     micro list                the names of the cases
+//     micro count NAME TIMES    does nothing but one of them, for callgrind
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -71,10 +74,46 @@ private:
     std::size_t rounds_;
 };
 
+// Prints the names.
+struct Names {
+    template <class F>
+    void measure(std::string_view name, double, F&&) const {
+        std::printf("%.*s\n", static_cast<int>(name.size()), name.data());
+    }
+};
+
+// Does one operation so many times.
+struct Count {
+    std::string_view wanted;
+    std::size_t times;
+    bool found = false;
+
+    template <class F>
+    void measure(std::string_view name, double, F&& run) {
+        if (name != wanted) return;
+        found = true;
+        run(times);
+    }
+};
+
+int count(std::string_view name, std::size_t times) {
+    Count one{.wanted = name, .times = times};
+    measure_all(one);
+    return one.found ? 0 : 64;
+}
+
 }  // namespace
 }  // namespace bench
 
 int main(int argc, char** argv) {
+    if (argc == 4 && std::string_view(argv[1]) == "count") {
+        return bench::count(argv[2], std::strtoul(argv[3], nullptr, 10));
+    }
+    if (argc == 2 && std::string_view(argv[1]) == "list") {
+        bench::Names names;
+        bench::measure_all(names);
+        return 0;
+    }
     bench::Comparison compare(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 41);
     bench::measure_all(compare);
 }

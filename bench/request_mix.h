@@ -35,12 +35,24 @@ inline constexpr std::array<std::pair<std::string_view, std::string_view>, 12> k
     {"X-Request-Id", "7f9c24e8-3b12-4e5a"},
 }};
 
-inline std::string make_request(Random& random) {
-    std::string request = "GET " HELLO_PATH " HTTP/1.1\r\nHost: localhost\r\n";
+struct RequestStyle {
+    std::string path = HELLO_PATH;
+    bool close = false;  // "Connection: close"
+    bool small = false;  // a request line and Host
+};
+
+inline std::string begin_request(const RequestStyle& style) {
+    return "GET " + style.path + " HTTP/1.1\r\nHost: localhost\r\n" + (style.close ? "Connection: close\r\n" : "");
+}
+
+inline std::string make_request(Random& random, const RequestStyle& style = {}) {
+    std::string request = begin_request(style);
+    if (style.small) return request += "\r\n";
     std::size_t wanted = random.between(kFewestHeaders, kMostHeaders) - 2;
     for (std::size_t i = 0; i < kHeaders.size(); ++i) {
         const std::size_t left = kHeaders.size() - i;
         if (random.between(1, left) > wanted) continue;
+        if (style.close && kHeaders[i].first == "Connection") continue;
         request.append(kHeaders[i].first).append(": ").append(kHeaders[i].second).append("\r\n");
         --wanted;
     }
@@ -52,10 +64,10 @@ inline std::string make_request(Random& random) {
     return request += "\r\n\r\n";
 }
 
-inline std::array<std::string, kRequests> make_request_mix(std::uint64_t seed) {
+inline std::array<std::string, kRequests> make_request_mix(std::uint64_t seed, const RequestStyle& style = {}) {
     Random random(seed);
     std::array<std::string, kRequests> mix;
-    for (std::string& request : mix) request = make_request(random);
+    for (std::string& request : mix) request = make_request(random, style);
     return mix;
 }
 

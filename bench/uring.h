@@ -1,8 +1,10 @@
-// As much of io_uring as a load generator needs, by raw system calls: one ring for one thread, sends, multishot receives
-// out of provided buffers. Needs Linux 6.1. A failure throws std::system_error.
+// As much of io_uring as a load generator needs, by raw system calls: one ring for one thread; sends, multishot receives out of
+// provided buffers, and all that a connection needs from socket to close. Needs Linux 6.1. A failure throws std::system_error.
 #pragma once
 
 #include <linux/io_uring.h>
+#include <linux/time_types.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -11,9 +13,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <system_error>
 
@@ -113,8 +117,38 @@ public:
         entry.flags = IOSQE_BUFFER_SELECT;
     }
 
+    // Completes once, with up to `into.size()` bytes.
+    void receive(int fd, std::span<char> into, std::uint64_t tag) {
+        io_uring_sqe& entry = next_entry(IORING_OP_RECV, fd, tag);
+        entry.addr = reinterpret_cast<std::uintptr_t>(into.data());
+        entry.len = static_cast<unsigned>(into.size());
+    }
+
+    // Completes with the descriptor of a new TCP socket.
+    void open_socket(std::uint64_t tag) {
+        io_uring_sqe& entry = next_entry(IORING_OP_SOCKET, AF_INET, tag);
+        entry.off = SOCK_STREAM | SOCK_CLOEXEC;
+    }
+
+    // `address` outlives the operation.
+    void connect(int fd, const sockaddr_in& address, std::uint64_t tag) {
+        io_uring_sqe& entry = next_entry(IORING_OP_CONNECT, fd, tag);
+        entry.addr = reinterpret_cast<std::uintptr_t>(&address);
+        entry.off = sizeof address;
+    }
+
+    // Completes only if it fails.
+    void close(int fd, std::uint64_t tag) { next_entry(IORING_OP_CLOSE, fd, tag).flags = IOSQE_CQE_SKIP_SUCCESS; }
+
     // Submits what was asked for and waits until something has completed, or for ever.
-    void submit_and_wait() { enter(1); }
+    void submit_and_wait() { enter(1, nullptr); }
+
+    // The same for `most` at most.
+    void submit_and_wait(std::chrono::nanoseconds most) {
+        const auto count = std::max<std::int64_t>(most.count(), 0);
+        const __kernel_timespec time{.tv_sec = count / 1'000'000'000, .tv_nsec = count % 1'000'000'000};
+        enter(1, &time);
+    }
 
     template <class F>
     void for_each_completion(F&& handle) {
@@ -139,7 +173,7 @@ private:
     io_uring_buf* first_buffer() const { return reinterpret_cast<io_uring_buf*>(buffers_); }
 
     io_uring_sqe& next_entry(std::uint8_t operation, int fd, std::uint64_t tag) {
-        if (pending_ == params_.sq_entries) enter(0);
+        if (pending_ == params_.sq_entries) enter(0, nullptr);
         io_uring_sqe& entry = entries_.at<io_uring_sqe>(0)[tail_ & (params_.sq_entries - 1)];
         std::memset(&entry, 0, sizeof entry);
         entry.opcode = operation;
@@ -150,12 +184,16 @@ private:
         return entry;
     }
 
-    void enter(unsigned wait_for) {
+    void enter(unsigned wait_for, const __kernel_timespec* most) {
         std::atomic_ref(*rings_.at<unsigned>(params_.sq_off.tail)).store(tail_, std::memory_order_release);
+        io_uring_getevents_arg argument{};
+        argument.ts = reinterpret_cast<std::uintptr_t>(most);
+        const unsigned flags = (wait_for > 0 ? IORING_ENTER_GETEVENTS : 0u) | (most ? IORING_ENTER_EXT_ARG : 0u);
         for (;;) {
-            const unsigned flags = wait_for > 0 ? IORING_ENTER_GETEVENTS : 0;
-            const long taken = syscall(SYS_io_uring_enter, descriptor_.get(), pending_, wait_for, flags, nullptr, 0);
+            const long taken = syscall(SYS_io_uring_enter, descriptor_.get(), pending_, wait_for, flags,
+                                       most ? &argument : nullptr, most ? sizeof argument : 0);
             if (taken < 0 && errno == EINTR) continue;
+            if (taken < 0 && errno == ETIME) return;
             if (taken < 0) throw_errno("io_uring_enter");
             pending_ -= static_cast<unsigned>(taken);
             if (pending_ == 0) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,27 +25,34 @@ class Workload {
 public:
     virtual ~Workload() = default;
     virtual std::string_view question(std::size_t index, std::uint64_t turn) const = 0;
-    virtual std::size_t answer_size() const = 0;
+    virtual std::size_t answer_size(std::size_t index, std::uint64_t turn) const = 0;
+    virtual std::size_t largest_answer() const = 0;
     virtual std::size_t operations_per_exchange() const = 0;
 
     // Whether `bytes` are right from `offset` on in the answer.
     virtual bool matches(std::size_t index, std::uint64_t turn, std::size_t offset, std::string_view bytes) const = 0;
 };
 
-// Every connection and every turn starts elsewhere in the same random bytes, so that no two neighbours are alike.
+// Every connection and every turn starts elsewhere in the same random bytes, so that no two neighbours are alike. Sizes go from
+// `smallest` to `largest`, by powers of two, in an order of its own for each connection.
 class EchoWorkload final : public Workload {
 public:
-    EchoWorkload(std::size_t size, std::uint64_t seed) : size_(size) {
+    EchoWorkload(std::size_t smallest, std::size_t largest, std::uint64_t seed) {
         Random random(seed);
-        bytes_.resize(size + kStarts);
+        for (std::size_t size = smallest; size <= std::max(smallest, largest); size *= 2) sizes_.push_back(size);
+        for (std::size_t& drawn : order_) drawn = sizes_[random.between(0, sizes_.size() - 1)];
+        bytes_.resize(largest_answer() + kStarts);
         for (char& byte : bytes_) byte = static_cast<char>(random.next());
     }
 
     std::string_view question(std::size_t index, std::uint64_t turn) const override {
         const std::size_t start = (index * 131 + turn * 17) % kStarts;
-        return std::string_view(bytes_).substr(start, size_);
+        return std::string_view(bytes_).substr(start, answer_size(index, turn));
     }
-    std::size_t answer_size() const override { return size_; }
+    std::size_t answer_size(std::size_t index, std::uint64_t turn) const override {
+        return order_[(index * 29 + turn) % order_.size()];
+    }
+    std::size_t largest_answer() const override { return sizes_.back(); }
     std::size_t operations_per_exchange() const override { return 1; }
 
     bool matches(std::size_t index, std::uint64_t turn, std::size_t offset, std::string_view bytes) const override {
@@ -53,17 +61,20 @@ public:
 
 private:
     static constexpr std::size_t kStarts = 4096;
-    std::size_t size_;
+    std::vector<std::size_t> sizes_;
+    std::array<std::size_t, 256> order_{};
     std::string bytes_;
 };
 
 // The answer that every request gets. Only the value of a Date field may differ from one to the next.
-class HelloAnswer {
+class KnownAnswer {
 public:
     // Checks status, length and body of a first answer; throws when they are wrong.
-    explicit HelloAnswer(std::string bytes) : bytes_(std::move(bytes)) {
+    KnownAnswer(std::string bytes, std::string_view body) : bytes_(std::move(bytes)) {
         if (!bytes_.starts_with("HTTP/1.1 200 ")) fail("the status is not 200: " + bytes_.substr(0, 64));
-        if (!bytes_.ends_with("\r\n\r\n" HELLO_BODY)) fail("the body is not the expected one");
+        const std::size_t head = bytes_.find("\r\n\r\n");
+        if (head == std::string::npos || std::string_view(bytes_).substr(head + 4) != body)
+            fail("the body is not the expected one");
         find_date();
     }
 
@@ -76,7 +87,7 @@ public:
 
 private:
     void find_date() {
-        std::string lower = bytes_;
+        std::string lower = bytes_.substr(0, bytes_.find("\r\n\r\n") + 2);
         for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
         const std::size_t name = lower.find("\r\ndate:");
         if (name == std::string::npos) {
@@ -102,9 +113,9 @@ private:
 // `depth` requests of the mix in one piece; each connection goes round the mix from a place of its own.
 class HttpWorkload final : public Workload {
 public:
-    HttpWorkload(HelloAnswer answer, std::size_t depth, std::uint64_t seed)
+    HttpWorkload(KnownAnswer answer, std::size_t depth, std::uint64_t seed, const RequestStyle& style)
         : answer_(std::move(answer)), depth_(depth) {
-        const auto mix = make_request_mix(seed);
+        const auto mix = make_request_mix(seed, style);
         for (std::size_t i = 0; i < kRequests + depth; ++i) {
             starts_.push_back(requests_.size());
             requests_ += mix[i % kRequests];
@@ -115,7 +126,8 @@ public:
         const std::size_t first = (index + turn * depth_) % kRequests;
         return std::string_view(requests_).substr(starts_[first], starts_[first + depth_] - starts_[first]);
     }
-    std::size_t answer_size() const override { return answer_.size() * depth_; }
+    std::size_t answer_size(std::size_t, std::uint64_t) const override { return largest_answer(); }
+    std::size_t largest_answer() const override { return answer_.size() * depth_; }
     std::size_t operations_per_exchange() const override { return depth_; }
 
     bool matches(std::size_t, std::uint64_t, std::size_t offset, std::string_view bytes) const override {
@@ -130,7 +142,7 @@ public:
     }
 
 private:
-    HelloAnswer answer_;
+    KnownAnswer answer_;
     std::size_t depth_;
     std::string requests_;
     std::vector<std::size_t> starts_;
