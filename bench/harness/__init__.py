@@ -1,0 +1,1 @@
+"""The parts of bench/run; bench/README.md explains the method."""

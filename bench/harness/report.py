@@ -1,0 +1,117 @@
+"""The page about speed: what was measured, in tables and figures, and where bine loses."""
+
+import re
+
+from . import plots
+from .figures import JUDGED, markdown_table
+from .machine import describe_machine
+
+ABOUT = """Nothing here is compared with a figure from another day: a rate depends on the machine, on its mood, and on what a system call
+costs there. bine is measured against **floors**, C programs that do nothing but the system calls, on epoll and on io_uring, and against
+other servers, on the same machine, in the same seconds, in slices that alternate; the server has one core, the client, which checks
+every byte, another. A ratio is the median of what was paired in each round, its quartiles beside it. Where the yardstick was
+waiting for the client, processor time per operation decides instead of the rate. [bench/README.md](../bench/README.md) explains
+method and columns.
+
+This page is written by `./bench/run all --markdown docs/speed.md`; commands that measure a part are in its headings."""
+
+TITLES = {
+    "http": "HTTP",
+    "echo": "TCP echo",
+    "sizes": "TCP echo, from 64 bytes to 1 MiB",
+    "static": "Files",
+    "churn": "A new connection for each request",
+    "latency": "Latency",
+    "memory": "Memory",
+    "instructions": "Instructions",
+    "micro": "Small operations",
+    "linear": "Parsers are linear",
+    "soak": "Soak",
+    "peers": "Against other servers",
+}
+NOTES = {
+    "http": "64 connections; requests of 200 to 600 bytes with 6 to 12 fields; all servers send the very same bytes.",
+    "peers": "As Debian 12 and Node have them, one thread each, with the programs in `bench/peers/`; nginx without a log and with its cache of "
+             "open files.",
+    "latency": "An open loop: requests come at random moments, at a rate of their own, and each is timed from the moment it was to be sent. "
+               "What the client is late itself is in all of them.",
+    "memory": "10,000 connections have each had one exchange and are silent. Kernel memory is not in it.",
+    "instructions": "In user space, counted by callgrind; the same on any machine with this compiler. Kept in `bench/instructions.txt`.",
+}
+
+
+def file_name(title):
+    return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
+def figure(area, title, labels, series):
+    """The SVG, or None where there is nothing to compare."""
+    if not labels or sum(len(values) for values in series.values()) < 2:
+        return None
+    if area == "sizes":
+        short = [one.removeprefix("TCP echo ").replace(" 64 B to 1 MiB", "") for one in labels]
+        renamed = {name: {short[labels.index(one)]: value for one, value in values.items()} for name, values in series.items()}
+        return plots.lines("TCP echo: rate, as a multiple of the epoll floor's", short, renamed)
+    if area in ("latency", "memory"):
+        unit = {"latency": "us", "memory": "bytes per idle connection"}[area]
+        return plots.bars(f"{title[0].upper()}{title[1:]}: {unit}", labels, series)
+    return plots.bars(f"{TITLES[area]}: rate, {'floor epoll' if 'floor epoll' in series else 'nginx'} = 1", labels, series)
+
+
+def write_figures(page, area, result):
+    """The lines of the page that show them."""
+    shown = []
+    for title, (labels, series) in result.plots.items():
+        svg = figure(area, title, labels, series)
+        if svg is None:
+            continue
+        path = page.parent / f"{page.stem}-{file_name(title)}.svg"
+        path.write_text(svg)
+        shown.append(f"![{title}]({path.name})")
+    return shown
+
+
+def losses(results):
+    """Where bine is behind, whatever was aimed at."""
+    found = []
+    for result in results.values():
+        for one in result.judgements:
+            if not one.sure:
+                continue
+            behind = one.value is not None and one.against and (one.value > 1 if one.at_most else one.value < 1)
+            if behind or (one.value is not None and not one.reached):
+                aimed = f"; the target, {one.row()[4]}, is missed" if not one.reached else ""
+                found.append(f"- {one.what}: {one.row()[1]}{aimed}")
+    return found
+
+
+def section(page, area, result):
+    parts = [f"## {TITLES[area]}", f"`./bench/run {area}`. {NOTES.get(area, '')}".strip()]
+    parts += write_figures(page, area, result)
+    parts += [markdown_table(*table) for table in result.tables]
+    if result.judgements:
+        parts.append(markdown_table(JUDGED, [one.row() for one in result.judgements]))
+    parts += [f"Not available: {name}: {why}" for name, why in result.absent.items()]
+    return parts
+
+
+def write_page(page, machine, results, failures):
+    judged = [one for result in results.values() for one in result.judgements]
+    aimed = [one for one in judged if one.target is not None]
+    parts = ["# Speed", ABOUT, describe_machine(machine), "## Targets", markdown_table(JUDGED, [one.row() for one in aimed])]
+    parts += ["## Where bine loses", "\n".join(losses(results)) or "Nowhere, of what was measured."]
+    missing = sorted({f"- {one.what}: {one.missing}" for one in judged if one.value is None})
+    missing += [f"- {area} could not be measured: {why}" for area, why in failures.items()]
+    if missing:
+        parts += ["## Not available", "\n".join(missing)]
+    unsure = [one for one in judged if one.value is not None and not one.sure]
+    if unsure:
+        parts += ["## Unsure", "Other programs had the processors for too much of the time: neither won nor lost."]
+        parts.append("\n".join(f"- {one.what}: {one.row()[1]}" for one in unsure))
+    close = [one for one in judged if one.close and one.sure]
+    if close:
+        parts += ["## Too close to call", "The target lies between the quartiles: the next run may say the opposite."]
+        parts.append("\n".join("- {}: {:.2f}, quartiles {:.2f} to {:.2f}".format(one.what, one.value, *one.spread) for one in close))
+    for area, result in results.items():
+        parts += section(page, area, result)
+    page.write_text("\n\n".join(parts) + "\n")
