@@ -139,7 +139,7 @@ void UringDriver::serve_second(const SecondPiece& next) {
             hold_piece(*slot, next.piece, next.result);
         }
     } catch (const std::bad_alloc&) {
-        if (Slot* left = find(next.id)) end(*left, ENOMEM, "receive from ");
+        if (Slot* left = find(next.id)) end(*left, ENOMEM, Deed::receive);
     }
 }
 
@@ -297,7 +297,7 @@ void UringDriver::completed(Slot& slot, Operation operation, const io_uring_cqe&
     } catch (const std::bad_alloc&) {
         Slot* left = find(id);
         if (left && left->listener) accept_fails(*left, Error::out_of_memory());
-        if (left && !left->listener) end(*left, ENOMEM, "serve ");
+        if (left && !left->listener) end(*left, ENOMEM, Deed::serve);
     }
     Slot* left = find(id);
     if (!left || left->phase != Phase::ended || left->operations > 0) return;
@@ -348,7 +348,9 @@ void UringDriver::count_piece(Slot& slot) {
 }
 
 void UringDriver::stop_receiving(Slot& slot) {
-    if (slot.armed && !std::exchange(slot.cancelling, true)) cancel(slot, Operation::receive);
+    if (!slot.armed || slot.cancelling) return;
+    slot.cancelling = true;
+    cancel(slot, Operation::receive);
 }
 
 // Telling.
@@ -367,7 +369,7 @@ void UringDriver::deliver_notices(Lane lane) {
             slot->listener ? serve_accepted(id) : deliver(id);
         } catch (const std::bad_alloc&) {
             Slot* left = find(id);
-            if (left && !left->listener) end(*left, ENOMEM, "serve ");
+            if (left && !left->listener) end(*left, ENOMEM, Deed::serve);
         }
     }
 }
@@ -377,15 +379,18 @@ void UringDriver::deliver(SocketId id) {
     Slot* slot = find(id);
     const auto is_open = [&] { return find(id) == slot && slot->phase == Phase::open && slot->sink; };
     if (slot->closed_due) return tell_closed(*slot);
-    if (std::exchange(slot->connected_due, false) && is_open()) slot->sink->connected();
-    if (is_open() && std::exchange(slot->drained_due, false)) slot->sink->drained();
-    if (!is_open()) return;
-    if (slot->reads() && slot->rare) deliver_held(*slot);
+    const bool connected = slot->connected_due;
+    const bool drained = slot->drained_due;
+    slot->connected_due = slot->drained_due = false;
+    if (connected && is_open()) slot->sink->connected();
+    if (drained && is_open()) slot->sink->drained();
+    if (is_open() && slot->reads() && slot->rare) deliver_held(*slot);
     if (!is_open() || slot->rare) return;
-    if (slot->reads() && std::exchange(slot->end_due, false)) {
-        input_ended(*slot, slot->input_error);
+    if (slot->reads() && slot->end_due) {
+        slot->end_due = false;
+        input_ended(*slot, slot->error);
     } else if (slot->write_error != 0 && !slot->reads()) {
-        end(*slot, slot->write_error, "send to ");
+        end(*slot, slot->write_error, Deed::send);
     }
 }
 
@@ -395,7 +400,8 @@ void UringDriver::tell_closed(Slot& slot) {
     slot.closed_due = false;
     Sink* sink = std::exchange(slot.sink, nullptr);
     std::optional<Error> error;
-    if (slot.error != 0) error = socket::error_of(slot.error, slot.what, slot.peer);
+    static constexpr const char* kDeeds[] = {"", "connect to ", "receive from ", "send to ", "serve "};
+    if (slot.error != 0) error = socket::error_of(slot.error, kDeeds[static_cast<int>(slot.deed)], slot.peer);
     slot.lane = Lane::native;  // what is left to do calls nobody
     if (sink) sink->closed(error ? &*error : nullptr);
     Slot* left = find(id);
@@ -406,7 +412,7 @@ void UringDriver::end_lingering() {
     const TimePoint time = now();
     while (!lingering_.empty() && lingering_.front()->lingers_until <= time) {
         Slot* slot = lingering_.pop_front();
-        if (slot->phase == Phase::lingering) end(*slot, 0, "");
+        if (slot->phase == Phase::lingering) end(*slot, 0, Deed::none);
     }
 }
 

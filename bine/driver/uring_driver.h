@@ -99,7 +99,6 @@ private:
     struct FlushTag;
     struct NoticeTag;
     struct ArmTag;
-    struct LingerTag;
     struct Slot;
     struct Rare;
     using Piece = UringBuffers::Piece;
@@ -110,6 +109,7 @@ private:
         bool pinned;
     };
     enum class Operation : uint8_t { none, others, accept, receive, room, send };
+    enum class Deed : uint8_t { none, connect, receive, send, serve };
     enum class Phase : uint8_t { connecting, open, closing, lingering, ended };
 
     // What a completion is of. An index has 24 bits beside the operation.
@@ -178,11 +178,11 @@ private:
     void send_file(Slot& slot);
     void settle_sends();
     void own_loan(Slot& slot);
-    void has_sent(Slot& slot, int result);
+    void has_sent(Slot& slot);
     void queue_emptied(Slot& slot);
     void write_failed(Slot& slot, int error) noexcept;
     void close_listener(Slot& slot) noexcept;
-    void end(Slot& slot, int error, const char* what) noexcept;
+    void end(Slot& slot, int error, Deed deed) noexcept;
     void released(Slot& slot) noexcept;
     void notify(Slot& slot) noexcept;
 
@@ -201,14 +201,14 @@ private:
     bool others_armed_ = false;
     bool others_ready_ = false;
     bool renewing_ = false;
-    uint32_t turn_ = 0;
+    uint8_t turn_ = 0;
     int depth_ = 0;
 
     IntrusiveList<Slot, FlushTag> to_flush_;
     IntrusiveList<Slot, FlushTag> sending_;  // between flush_all() and settle_sends()
     IntrusiveList<Slot, ArmTag> to_arm_;
-    IntrusiveList<Slot, ArmTag> starved_;  // those that have found no buffer since they were armed
-    IntrusiveList<Slot, LingerTag> lingering_;
+    IntrusiveList<Slot, ArmTag> starved_;      // those that have found no buffer since they were armed
+    IntrusiveList<Slot, FlushTag> lingering_;  // these have nothing to send any more
     struct Notices {
         bool empty() const noexcept { return pending.empty() && running.empty(); }
         IntrusiveList<Slot, NoticeTag> pending;

@@ -17,7 +17,7 @@ Mapping::~Mapping() {
 }
 
 Result<Mapping> Mapping::map(std::size_t size, int fd, uint64_t offset) {
-    const int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE;
+    const int flags = MAP_POPULATE | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
     void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, fd, static_cast<off_t>(offset));
     if (data == MAP_FAILED) return fail(Error::from_errno(errno, "map memory for io_uring"));
     Mapping mapping;

@@ -13,7 +13,7 @@ struct UringDriver::Rare {
     std::vector<int> accepted;  // while the listener was paused
 };
 
-struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<ArmTag>, ListHook<LingerTag> {
+struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<ArmTag> {
     explicit Slot(Descriptor d) : fd(std::move(d)) {}
 
     bool reads() const noexcept { return phase == Phase::open && !paused && !ended_there && sink; }
@@ -31,44 +31,43 @@ struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Arm
     }
 
     Descriptor fd;
+    int write_error = 0;
     union {
         Sink* sink = nullptr;
         AcceptSink* accept_sink;
     };
     SocketId id;
-    Output queue;
+    [[no_unique_address]] Output queue;  // its last bytes hold the next member
+    uint32_t low_mark = 16384;
     std::unique_ptr<Rare> rare;
     Address peer;
     TimePoint lingers_until{};
-    const char* what = "";  // it was doing when `error` struck
-    int error = 0;
-    int write_error = 0;
-    int input_error = 0;  // to be told behind what is held, as an end is
-    uint32_t low_mark = 16384;
+    int error = 0;           // of the input, to be told behind what is held; when ended, the reason
     uint32_t loaned = 0;     // bytes at the queue's front that lie in shared buffers
-    uint32_t asked = 0;      // what the send of this turn would send
-    int sent = 0;            // and what came of it
-    uint32_t turn = 0;       // in which `pieces` came
-    uint8_t pieces = 0;      // in one go
+    int sent = 0;            // what came of this turn's send
     uint8_t operations = 0;  // in flight
+    uint8_t turn = 0;        // in which `pieces` came
+    uint8_t pieces = 0;
     Phase phase = Phase::open;
     Lane lane = Lane::native;
+    Deed deed = Deed::none;  // what `error` struck
     bool listener : 1 = false;
     bool adopted : 1 = false;  // others may hold the same open file
     bool paused : 1 = true;
     bool asked_for : 1 = false;
-    bool armed : 1 = false;   // a receive, or accept, is in flight
-    bool fed : 1 = false;     // and has delivered something
-    bool cancelling = false;  // and is being cancelled
+    bool armed : 1 = false;       // a receive, or accept, is in flight
+    bool fed : 1 = false;         // and has delivered something
+    bool cancelling : 1 = false;  // and is being cancelled
     bool awaits_room : 1 = false;
+    bool fell_short : 1 = false;   // this turn's send
     bool blocked : 1 = false;      // the system's buffer was full
     bool ended_there : 1 = false;  // end of input seen
-    bool end_due = false;          // it came behind what is held, or while paused
+    bool end_due : 1 = false;      // it came behind what is held, or while paused
     bool shut : 1 = false;         // no more may be queued
-    bool shut_down = false;        // and the system has been told
+    bool shut_down : 1 = false;    // and the system has been told
     bool above_low : 1 = false;    // drained() will be owed
-    bool connected_due = false;
-    bool drained_due = false;
+    bool connected_due : 1 = false;
+    bool drained_due : 1 = false;
     bool closed_due : 1 = false;
 };
 

@@ -111,7 +111,7 @@ Result<SocketId> UringDriver::connect(const Address& remote, const Address& loca
     slot.sink = &sink;
     slot.lane = lane;
     if (made->failed != 0) {
-        end(slot, made->failed, "connect to ");
+        end(slot, made->failed, Deed::connect);
     } else {
         want_armed(slot);
     }
@@ -136,7 +136,7 @@ void UringDriver::got_room(Slot& slot) {
     slot.awaits_room = false;
     slot.blocked = false;
     if (slot.phase == Phase::connecting && !renewing_) {
-        if (const int error = socket::take_error(slot.fd.get(), system_)) return end(slot, error, "connect to ");
+        if (const int error = socket::take_error(slot.fd.get(), system_)) return end(slot, error, Deed::connect);
         slot.phase = Phase::open;
         slot.connected_due = true;
         notify(slot);
@@ -195,9 +195,9 @@ void UringDriver::serve_piece(Slot& slot, const Piece& piece, int result) {
 }
 
 void UringDriver::discarding_ended(Slot& slot, int error) {
-    if (slot.phase == Phase::lingering) return end(slot, 0, "");
+    if (slot.phase == Phase::lingering) return end(slot, 0, Deed::none);
     slot.ended_there = true;
-    if (error != 0) end(slot, error, "send to ");
+    if (error != 0) end(slot, error, Deed::send);
 }
 
 // Keeps for later what nobody wants now, outside of the shared buffers, and stops more from coming.
@@ -208,7 +208,7 @@ void UringDriver::hold_piece(Slot& slot, const Piece& piece, int result) {
         stop_receiving(slot);
     } else {
         slot.end_due = true;
-        slot.input_error = -result;
+        slot.error = -result;
     }
     if (slot.reads()) notify(slot);
 }
@@ -254,11 +254,11 @@ bool UringDriver::fill_asked(Slot& slot, std::string_view& bytes) {
 }
 
 void UringDriver::input_ended(Slot& slot, int error) {
-    if (slot.write_error != 0) return end(slot, slot.write_error, "send to ");
-    if (error != 0) return end(slot, error, "receive from ");
+    if (slot.write_error != 0) return end(slot, slot.write_error, Deed::send);
+    if (error != 0) return end(slot, error, Deed::receive);
     slot.ended_there = true;
     Sink* sink = slot.sink;
-    if (slot.shut_down) end(slot, 0, "");
+    if (slot.shut_down) end(slot, 0, Deed::none);
     sink->end_received();
 }
 
@@ -335,8 +335,8 @@ void UringDriver::send_memory(Slot& slot) {
         part.iov_len = std::min<std::size_t>(part.iov_len, kSentPerTurn - asked);
         asked += part.iov_len;
     }
-    slot.asked = static_cast<uint32_t>(asked);
     slot.sent = static_cast<int>(asked);
+    slot.fell_short = false;
     const uint64_t tag = tag_of(slot.id, Operation::send);
     io_uring_sqe& entry = ring_->entry(count == 1 ? IORING_OP_SEND : IORING_OP_SENDMSG, slot.fd.get(), tag);
     // Silent only where nothing is to be done behind it, or the call would sleep over that.
@@ -344,7 +344,7 @@ void UringDriver::send_memory(Slot& slot) {
     if (last) entry.flags = IOSQE_CQE_SKIP_SUCCESS;
     if (count == 1) {
         entry.addr = reinterpret_cast<uint64_t>(message.parts[0].iov_base);
-        entry.len = slot.asked;
+        entry.len = static_cast<uint32_t>(asked);
     } else {
         ++messages_used_;
         message.header = {};
@@ -363,9 +363,10 @@ void UringDriver::send_file(Slot& slot) {
     auto offset = static_cast<off_t>(range.offset);
     const std::size_t most = std::min<uint64_t>(range.length, kSentPerTurn);
     const long count = system_.sendfile(slot.fd.get(), range.file->get(), &offset, most);
-    slot.asked = static_cast<uint32_t>(most);
     if (count == 0) return write_failed(slot, ENODATA);  // the file has become shorter: the promise cannot be kept
-    has_sent(slot, count > 0 ? static_cast<int>(count) : -errno);
+    slot.sent = count > 0 ? static_cast<int>(count) : -errno;
+    slot.fell_short = slot.sent < static_cast<int>(most);
+    has_sent(slot);
 }
 
 // Every send has happened inside of the call that submitted it; those that say nothing have sent all.
@@ -374,28 +375,32 @@ void UringDriver::settle_sends() {
     if (!sending_.empty()) {
         ring_->for_each_waiting([this](io_uring_cqe& completion) {
             if (operation_of(completion) != Operation::send) return;
-            if (Slot* slot = find(id_of(completion))) slot->sent = completion.res;
+            Slot* slot = find(id_of(completion));
             completion.user_data = 0;
+            if (!slot) return;
+            slot->fell_short = completion.res < slot->sent;
+            slot->sent = completion.res;
         });
     }
     while (Slot* slot = sending_.pop_front()) {
         try {
-            has_sent(*slot, slot->sent);
+            has_sent(*slot);
         } catch (const std::bad_alloc&) {
-            end(*slot, ENOMEM, "send to ");
+            end(*slot, ENOMEM, Deed::send);
         }
     }
     for (const uint16_t buffer : loans_leaving_) buffers_->unpin(buffer);
     loans_leaving_.clear();
 }
 
-void UringDriver::has_sent(Slot& slot, int result) {
+void UringDriver::has_sent(Slot& slot) {
+    const int result = slot.sent;
     const uint32_t count = result > 0 ? static_cast<uint32_t>(result) : 0;
     slot.queue.consume(count);
     slot.loaned -= std::min(slot.loaned, count);
     own_loan(slot);
     if (result < 0 && result != -EAGAIN && result != -EINTR) return write_failed(slot, -result);
-    slot.blocked = result == -EAGAIN || (result >= 0 && count < slot.asked);
+    slot.blocked = slot.fell_short && result != -EINTR;
     if (slot.above_low && slot.queue.size() <= slot.low_mark) {
         slot.above_low = false;
         slot.drained_due = true;
@@ -428,7 +433,7 @@ void UringDriver::own_loan(Slot& slot) {
 // Does what was ordered behind the queue.
 void UringDriver::queue_emptied(Slot& slot) {
     if (!slot.shut || slot.shut_down) return;
-    if (slot.phase == Phase::closing && slot.ended_there) return end(slot, 0, "");
+    if (slot.phase == Phase::closing && slot.ended_there) return end(slot, 0, Deed::none);
     slot.shut_down = true;
     ::shutdown(slot.fd.get(), SHUT_WR);
     if (slot.phase == Phase::closing) {
@@ -438,7 +443,7 @@ void UringDriver::queue_emptied(Slot& slot) {
         slot.closed_due = true;
         notify(slot);
     } else if (slot.ended_there) {
-        end(slot, 0, "");
+        end(slot, 0, Deed::none);
     }
 }
 
@@ -449,7 +454,7 @@ void UringDriver::write_failed(Slot& slot, int error) noexcept {
     slot.write_error = error;
     if ((error == EPIPE || error == ECONNRESET) && slot.reads()) return want_armed(slot);
     socket::set_reset_on_close(slot.fd.get());
-    end(slot, error, "send to ");
+    end(slot, error, Deed::send);
 }
 
 uint64_t UringDriver::queued(SocketId id) const noexcept {
@@ -481,15 +486,17 @@ void UringDriver::close(SocketId id) noexcept {
     if (!slot->sink) {
         if (slot->phase == Phase::open) erase(*slot);
     } else if (slot->write_error != 0) {
-        end(*slot, slot->write_error, "send to ");
+        end(*slot, slot->write_error, Deed::send);
     } else if (slot->phase == Phase::connecting) {
-        end(*slot, 0, "");
+        end(*slot, 0, Deed::none);
     } else if (slot->phase == Phase::open) {
         slot->phase = Phase::closing;
         slot->shut = true;
         if (slot->end_due) slot->ended_there = true;
+        slot->error = 0;
         slot->rare.reset();
-        if (std::exchange(slot->shut_down, false)) slot->queue.clear();
+        if (slot->shut_down) slot->queue.clear();
+        slot->shut_down = false;
         want_armed(*slot);
         queue_for_flush(*slot);
     }
@@ -520,7 +527,7 @@ void UringDriver::abort(SocketId id) noexcept {
     const bool told = slot->phase == Phase::lingering && !slot->sink;
     if (!told) socket::set_reset_on_close(slot->fd.get());
     if (slot->sink || told) {
-        end(*slot, 0, "");
+        end(*slot, 0, Deed::none);
     } else if (slot->phase == Phase::open) {
         erase(*slot);
     }
@@ -532,11 +539,11 @@ void UringDriver::abort_all() noexcept {
 }
 
 // Cancels what is in flight; closed() is told when all of it has come back.
-void UringDriver::end(Slot& slot, int error, const char* what) noexcept {
+void UringDriver::end(Slot& slot, int error, Deed deed) noexcept {
     if (slot.phase == Phase::ended) return;
     if (slot.phase != Phase::lingering) {
         slot.error = error;
-        slot.what = what;
+        slot.deed = deed;
     }
     slot.phase = Phase::ended;
     slot.rare.reset();
