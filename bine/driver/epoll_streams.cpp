@@ -325,7 +325,8 @@ long EpollDriver::send_front(Slot& slot) {
     }
     uint64_t gathered = 0;
     for (std::size_t i = 0; i < count; ++i) gathered += parts[i].iov_len;
-    return send_memory(slot, {parts, count}, gathered < slot.queue.size());
+    // An end that follows at once leaves in the same segment.
+    return send_memory(slot, {parts, count}, gathered < slot.queue.size() || slot.shut);
 }
 
 long EpollDriver::send_file(Slot& slot) noexcept {

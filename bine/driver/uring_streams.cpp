@@ -340,8 +340,8 @@ void UringDriver::send_memory(Slot& slot) {
     const uint64_t tag = tag_of(slot.id, Operation::send);
     io_uring_sqe& entry = ring_->entry(count == 1 ? IORING_OP_SEND : IORING_OP_SENDMSG, slot.fd.get(), tag);
     // Silent only where nothing is to be done behind it, or the call would sleep over that.
-    const bool last = asked == slot.queue.size() && !slot.shut && !slot.above_low;
-    if (last) entry.flags = IOSQE_CQE_SKIP_SUCCESS;
+    const bool more = asked < slot.queue.size() || slot.shut;  // an end that follows leaves in the same segment
+    if (!more && !slot.above_low) entry.flags = IOSQE_CQE_SKIP_SUCCESS;
     if (count == 1) {
         entry.addr = reinterpret_cast<uint64_t>(message.parts[0].iov_base);
         entry.len = static_cast<uint32_t>(asked);
@@ -353,7 +353,7 @@ void UringDriver::send_memory(Slot& slot) {
         entry.addr = reinterpret_cast<uint64_t>(&message.header);
         entry.len = 1;
     }
-    entry.msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL | (asked < slot.queue.size() ? uint32_t{MSG_MORE} : 0);
+    entry.msg_flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL | (more ? uint32_t{MSG_MORE} : 0);
     sending_.push_back(slot);
 }
 
