@@ -1,6 +1,7 @@
 """Hours in minutes: good clients whose answers are checked, beside all sorts of bad ones; then nothing may be left."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import random
 import socket
@@ -240,12 +241,14 @@ def judge(name, found):
 def run(machine, options):
     result = Result()
     seconds = options.minutes * 60
-    header, rows = [f"soak, {options.minutes:g} minutes each", "bine epoll", "bine io_uring"], {}
-    with Scratch() as scratch:
-        for contender in own_contenders(machine, "http", scratch)[2:]:
-            say(f"  {contender.name}: {options.minutes:g} minutes")
+    header, rows = [f"soak, {options.minutes:g} minutes", "bine epoll", "bine io_uring"], {}
+    with Scratch() as scratch, concurrent.futures.ThreadPoolExecutor() as both:
+        contenders = own_contenders(machine, "http", scratch)[2:]
+        say("  " + " and ".join(one.name for one in contenders) + f": {options.minutes:g} minutes")
+        running = [(one, both.submit(soak_one, machine, one, scratch, seconds, options.seed)) for one in contenders]
+        for contender, soaked in running:
             try:
-                found = soak_one(machine, contender, scratch, seconds, options.seed)
+                found = soaked.result()
             except NotAvailable as why:
                 result.absent[contender.name] = str(why)
                 result.judgements.append(Judgement(f"{contender.name}: soak", target=0, at_most=True, missing=str(why)))

@@ -165,6 +165,7 @@ void UringDriver::prepare_sleep(TimePoint deadline) {
 // The inner driver sleeps; the eventfd in it tells that the ring has work, which a call into the ring then does.
 void UringDriver::wait_as_guest(TimePoint deadline) {
     ring_->enter(TimePoint(), TimePoint::min());
+    settle_sends();
     if (deadline > TimePoint::min()) {
         ring_->silence(false);
         others_.wait(ring_->has_news() ? TimePoint::min() : deadline);
@@ -271,17 +272,20 @@ void UringDriver::arm(Slot& slot, bool room) {
 
 // Completions.
 
+// No completion waits in the kernel when it returns: whoever reads this ring next might be another thread.
 void UringDriver::reap() {
     io_uring_cqe completion;
-    while (ring_->next(completion)) {
-        const Operation operation = operation_of(completion);
-        if (operation == Operation::others) {
-            others_armed_ = false;
-            others_ready_ = true;
-        } else if (Slot* slot = find(id_of(completion))) {
-            completed(*slot, operation, completion);
+    do {
+        while (ring_->next(completion)) {
+            const Operation operation = operation_of(completion);
+            if (operation == Operation::others) {
+                others_armed_ = false;
+                others_ready_ = true;
+            } else if (Slot* slot = find(id_of(completion))) {
+                completed(*slot, operation, completion);
+            }
         }
-    }
+    } while (!renewing_ && ring_->fetch_overflow());
 }
 
 void UringDriver::completed(Slot& slot, Operation operation, const io_uring_cqe& completion) {

@@ -123,6 +123,12 @@ void UringRing::collect_overflow() {
     }
 }
 
+bool UringRing::fetch_overflow() {
+    if ((flags() & IORING_SQ_CQ_OVERFLOW) == 0) return false;
+    enter(TimePoint(), TimePoint::min());
+    return true;
+}
+
 bool UringRing::next(io_uring_cqe& completion) noexcept {
     if (!has_completions()) return false;
     if (!overflow_.empty()) {

@@ -66,6 +66,8 @@ public:
         for (io_uring_cqe& completion : overflow_) f(completion);
         for (uint32_t i = load(params_.cq_off.head); i != load(params_.cq_off.tail); ++i) f(completion_at(i));
     }
+    // Fetches completions that the kernel had no room for; whether there were any.
+    bool fetch_overflow();
     // Entries that the kernel has not taken yet: it had no memory.
     bool has_unsubmitted() const noexcept { return unsubmitted_ > 0; }
     bool has_completions() const noexcept {

@@ -22,7 +22,8 @@ class Bine:
 
     def __init__(self, *arguments, listen="tcp:0:interface=127.0.0.1"):
         command = [BINE, "serve", *map(str, arguments), "--listen", listen, "--log-format", "json"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("BINE_")}
+        kept = ("BINE_REACTOR",)
+        environment = {name: value for name, value in os.environ.items() if name in kept or not name.startswith("BINE_")}
         self.process = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
         )
