@@ -140,7 +140,7 @@ class Page(unittest.TestCase):
             page = pathlib.Path(folder) / "speed.md"
             report.write_page(page, machine(), {"static": Result(judgements=[lost, won, gone])}, {})
             text = page.read_text()
-        loses = text[text.index("## Where bine loses"):text.index("## Not available")]
+        loses = text[text.index("## Where bine loses"):text.index("## What stands in the way")]
         self.assertIn("files: bine epoll / nginx: 0.80", loses)
         self.assertNotIn("Beast", loses)
         self.assertIn("- churn: bine io_uring / nginx: forbidden here", text)

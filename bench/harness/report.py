@@ -19,7 +19,7 @@ WAYS = """\
 The targets were set where a system call costs a microsecond; where it costs a tenth of that, what io_uring saves weighs less.
 
 - **HTTP on io_uring against the epoll floor, nginx and Beast.** Nothing can be further ahead of the epoll floor than the io_uring floor is:
-  the figures above say how far. Of bine's time in such a run the kernel has 98 %, most of it for sending, which costs the
+  the figures above say how far. Of the time of an echo the kernel has 98 %, most of it for sending, which costs the
   same on both drivers.
 - **16 pipelined on epoll; instructions of a small request.** Of a pipelined request of the mix a third goes into finding and judging its
   fields (50 instructions a line, 50 for each 64 bytes), an eighth into its framing, the rest into some forty functions of
