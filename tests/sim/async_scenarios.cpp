@@ -109,6 +109,11 @@ Deferred<> share_fate(World& world, Reactor& reactor, int& present, bool& told) 
             const Presence here(present);
             const Duration before = 1ms * static_cast<int>(world.choose("a task works, ms", 500));
             co_await sleep(reactor, before);
+            if (world.one_in("a task goes on in the next turn", 3)) {
+                const TimePoint asked = reactor.now();
+                co_await call_soon(reactor, [] {});
+                world.check(reactor.now() == asked, "what is ready does not wait");
+            }
             if (i == failing) {
                 failed_at = reactor.now();
                 throw Error(Errc::broken, "as it is meant to");
