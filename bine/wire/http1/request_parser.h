@@ -92,12 +92,13 @@ private:
         uint64_t remaining_ = 0;  // of a body with a length
         ChunkedDecoder chunks_;   // of another
     };
+    // Of a head, and of trailers.
+    struct Lines {
+        uint32_t line_start = 0;  // everything before it is known to be right
+        uint32_t scanned = 0;     // no line ends between line_start and here
+    };
     union {
-        // Of a head, and of trailers.
-        struct {
-            uint32_t line_start;  // everything before it is known to be right
-            uint32_t scanned;     // no line ends between line_start and here
-        } lines_ = {};
+        Lines lines_ = {};
         uint64_t body_left_to_limit_;  // of what is between them
     };
     uint16_t fields_ = 0;  // that ended before line_start
