@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "bine/net/connection_ref.h"
-#include "bine/net/line_protocol.h"
 #include "bine/endpoints/listen.h"
 #include "bine/endpoints/react.h"
+#include "bine/net/connection_ref.h"
+#include "bine/net/line_protocol.h"
 
 namespace bine::examples {
 

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <string>
 
-#include "bine/http/router.h"
-#include "bine/http/server.h"
 #include "bine/endpoints/listen.h"
 #include "bine/endpoints/react.h"
+#include "bine/http/router.h"
+#include "bine/http/server.h"
 
 using namespace bine;
 using http::Request;

@@ -2,10 +2,10 @@
 #include <optional>
 
 #include "bine/async/within.h"
-#include "bine/net/connection.h"
 #include "bine/endpoints/endpoint_string.h"
-#include "bine/net/resolver.h"
 #include "bine/endpoints/standard_endpoints.h"
+#include "bine/net/connection.h"
+#include "bine/net/resolver.h"
 
 namespace bine {
 

@@ -185,7 +185,8 @@ void FaultySystem::shorten(io_uring_sqe& entry) noexcept {
         entry.len = static_cast<uint32_t>(less(Fault::short_write, entry.len));
     } else if (entry.opcode == IORING_OP_SENDMSG) {
         entry.flags = 0;
-        auto& message = *reinterpret_cast<msghdr*>(entry.addr);
+        auto& message =
+            *reinterpret_cast<msghdr*>(entry.addr);  // NOLINT(performance-no-int-to-ptr): as the kernel has it
         const auto kept = less_of(message.msg_iov, message.msg_iovlen);
         std::copy(kept.begin(), kept.end(), message.msg_iov);
     }

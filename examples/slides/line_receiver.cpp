@@ -9,9 +9,9 @@
 #include <cstdio>
 #include <memory>
 
-#include "bine/net/line_protocol.h"
 #include "bine/endpoints/listen.h"
 #include "bine/endpoints/react.h"
+#include "bine/net/line_protocol.h"
 
 namespace {
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "bine/base/version.h"
-#include "bine/http/media_types.h"
 #include "bine/endpoints/endpoint_string.h"
+#include "bine/http/media_types.h"
 #include "bine/reactor/reactor.h"
 
 int main() {
