@@ -151,7 +151,6 @@ void UringDriver::prepare_sleep(TimePoint deadline) {
         news_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
         const auto watched = others_.watch(news_.get(), true, false, *this, Lane::native);
         if (!news_ || !watched || !ring_->signal_to(news_.get())) throw Error::from_errno(errno, "watch io_uring");
-        news_watch_ = *watched;
     }
     flush_all();
     arm_all();

@@ -197,7 +197,6 @@ private:
     mutable Slab<Slot> slots_;
     EpollDriver others_;
     Descriptor news_;  // for guests: readable when the ring has news
-    SocketId news_watch_;
     bool others_armed_ = false;
     bool others_ready_ = false;
     bool renewing_ = false;
