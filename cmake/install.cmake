@@ -14,6 +14,8 @@ function(bine_install_layer layer)
 
     get_property(seen GLOBAL PROPERTY BINE_LAYER_${layer}_SEES)
     list(TRANSFORM seen PREPEND bine- OUTPUT_VARIABLE REQUIRES)
+    get_property(others GLOBAL PROPERTY BINE_LAYER_${layer}_PKG_CONFIG)
+    list(APPEND REQUIRES ${others})
     list(JOIN REQUIRES " " REQUIRES)
     get_target_property(type bine_${layer} TYPE)
     set(LIBRARY "")
@@ -38,6 +40,7 @@ if(TARGET bine)
 endif()
 
 install(EXPORT bine NAMESPACE bine:: FILE bine-targets.cmake DESTINATION ${package_dir})
+install(FILES cmake/dependencies.cmake RENAME bine-dependencies.cmake DESTINATION ${package_dir})
 configure_package_config_file(cmake/bine-config.cmake.in bine-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(bine-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/bine-config.cmake ${PROJECT_BINARY_DIR}/bine-config-version.cmake

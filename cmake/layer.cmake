@@ -53,12 +53,17 @@ function(bine_layer layer)
     set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_TESTS_SEE "${arg_tests-see}")
 endfunction()
 
-# bine_layer_uses(app CLI11::CLI11): what a layer's sources use, and no header of it.
+# bine_layer_uses(tls OpenSSL::SSL PKG_CONFIG openssl): what a layer's sources use, and no header of it; by the names that CMake
+# and pkg-config know it.
 function(bine_layer_uses layer)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PKG_CONFIG")
     get_target_property(type bine_${layer} TYPE)
-    if(NOT type STREQUAL "INTERFACE_LIBRARY")
-        target_link_libraries(bine_${layer} PRIVATE ${ARGN})
+    if(type STREQUAL "INTERFACE_LIBRARY")
+        return()
     endif()
+    target_link_libraries(bine_${layer} PRIVATE ${arg_UNPARSED_ARGUMENTS})
+    set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_USES "${arg_UNPARSED_ARGUMENTS}")
+    set_property(GLOBAL PROPERTY BINE_LAYER_${layer}_PKG_CONFIG "${arg_PKG_CONFIG}")
 endfunction()
 
 # bine_command(bine app): the program out of bine/app/main.cpp.
