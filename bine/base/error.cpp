@@ -22,6 +22,7 @@ public:
             case Errc::local_protocol: return "not allowed by the protocol here";
             case Errc::invalid_argument: return "invalid argument";
             case Errc::not_found: return "not found";
+            case Errc::not_trusted: return "not trusted";
             case Errc::unsupported: return "not supported here";
             case Errc::resolved_twice: return "resolved twice";
             case Errc::cancelled: return "cancelled";

@@ -24,6 +24,7 @@ enum class Errc : uint8_t {
     local_protocol,      // this side asked for what the protocol or the state does not allow
     invalid_argument,    // a value that cannot be used; the text says which and what would do
     not_found,           // a name that nobody knows; the text lists what is known
+    not_trusted,         // somebody could not show who they are: a certificate that is not believed
     unsupported,         // this driver, platform or build cannot do it
     resolved_twice,      // a Promise was used again
     cancelled,           // nobody waited for the result any more
