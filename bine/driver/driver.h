@@ -114,6 +114,8 @@ class Driver {
 public:
     virtual ~Driver() = default;
     virtual DriverInfo info() const = 0;
+    // A world of its own: without descriptors of the system, and with time and chance that can be had again.
+    virtual bool is_simulated() const noexcept { return false; }
 
     // Time and chance.
     virtual TimePoint now() noexcept = 0;

@@ -23,6 +23,7 @@ public:
     ~SimDriver() override;
 
     DriverInfo info() const override;
+    bool is_simulated() const noexcept override { return true; }
     TimePoint now() noexcept override { return world_.now(); }
     WallTime wall_now() noexcept override;
     void random(std::span<char> bytes) noexcept override;

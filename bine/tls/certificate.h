@@ -58,6 +58,12 @@ public:
     void* key() const noexcept { return key_.get(); }
 
 private:
+    struct Text {
+        std::string_view pem;
+        std::string what;
+    };
+    static Result<Identity> make(const Text& certificates, const Text& key);
+
     Identity(std::vector<Certificate> chain, std::shared_ptr<void> key) noexcept
         : chain_(std::move(chain)), key_(std::move(key)) {}
 

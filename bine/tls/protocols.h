@@ -21,12 +21,11 @@
 namespace bine::tls {
 
 struct HandshakeOptions {
-    // From the first byte (a client: from connection_made) to the last of the handshake; then it ends with timed_out.
+    // From connection_made to the last byte of the handshake; then it ends with timed_out.
     Duration timeout = std::chrono::seconds(10);
 };
 
-// Called once: with null when the protocol inside has had connection_made, or with why there was no handshake. Not called
-// when the connection is aborted from here before that.
+// Called once: with null when the protocol inside has had connection_made, or with why there is none.
 using HandshakeDone = Function<void(const Error*)>;
 
 // `inner` is called when the handshake is done. `name`: whom the certificate must be for, a host name or an IP address.
