@@ -85,6 +85,9 @@ int no_password(char*, int, int, void* asked) {
 }
 
 Result<OwnedKey> read_key(std::string_view pem) {
+    if (pem.find("PRIVATE KEY-----") == pem.npos) {
+        return fail(Errc::invalid_argument, "there is no private key in it (a line \"-----BEGIN PRIVATE KEY-----\")");
+    }
     bool password_asked = false;
     OwnedKey key(PEM_read_bio_PrivateKey(bio_of(pem).get(), nullptr, no_password, &password_asked));
     if (key) return key;
@@ -93,10 +96,7 @@ Result<OwnedKey> read_key(std::string_view pem) {
         return fail(Errc::invalid_argument,
                     "its key is encrypted, and nobody is here to give the password; take it off with `openssl pkey`");
     }
-    const bool none = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    if (!none) return fail(openssl_error(Errc::invalid_argument, "its key cannot be read"));
-    ERR_clear_error();
-    return fail(Errc::invalid_argument, "there is no private key in it (a line \"-----BEGIN PRIVATE KEY-----\")");
+    return fail(openssl_error(Errc::invalid_argument, "its key cannot be read"));
 }
 
 Result<std::string> read_file(const std::string& path) {

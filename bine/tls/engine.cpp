@@ -98,7 +98,10 @@ void Engine::begin(WallTime now) {
     }
 }
 
-Engine::~Engine() = default;
+// As if it had ended well: OpenSSL would otherwise spoil the session that may be resumed.
+Engine::~Engine() {
+    if (ssl_) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+}
 
 void Engine::connect_to_name() {
     SSL_set_connect_state(ssl_.get());
