@@ -7,6 +7,13 @@ namespace {
 constexpr Option kOptions[] = {
     {OptionId::listen, "-l,--listen", "BINE_LISTEN", "ENDPOINT", "",
      "where to listen; may be given several times (in the variable: separated by spaces)"},
+    {OptionId::tls, "--tls", "BINE_TLS", "", "",
+     "speak TLS (https) wherever it listens; without --certificate, with one made on the spot for localhost, which browsers warn of"},
+    {OptionId::certificate, "--certificate", "BINE_CERTIFICATE", "FILE", "",
+     "the certificate chain to show (PEM, the server's own first; implies --tls); several are told apart by their names; read "
+     "again at SIGHUP (in the variable: separated by spaces)"},
+    {OptionId::key, "--key", "BINE_KEY", "FILE", "",
+     "the private key of each --certificate (PEM), in the same order; without it, it is looked for in the certificate's file"},
     {OptionId::quiet, "-q,--quiet", "BINE_QUIET", "", "", "log warnings and errors only, no requests"},
     {OptionId::no_listing, "--no-listing", "BINE_NO_LISTING", "", "",
      "answer 404 for a folder without an index.html instead of listing it"},
@@ -24,11 +31,13 @@ constexpr Option kOptions[] = {
 constexpr const Option* option(OptionId id) { return &kOptions[static_cast<std::size_t>(id)]; }
 
 constexpr const Option* kServeOptions[] = {
-    option(OptionId::listen), option(OptionId::no_listing), option(OptionId::workers),   option(OptionId::quiet),
-    option(OptionId::grace),  option(OptionId::log_format), option(OptionId::log_level), option(OptionId::reactor)};
-constexpr const Option* kEchoOptions[] = {
-    option(OptionId::listen),     option(OptionId::workers),   option(OptionId::quiet),  option(OptionId::grace),
+    option(OptionId::listen),     option(OptionId::tls),       option(OptionId::certificate), option(OptionId::key),
+    option(OptionId::no_listing), option(OptionId::workers),   option(OptionId::quiet),       option(OptionId::grace),
     option(OptionId::log_format), option(OptionId::log_level), option(OptionId::reactor)};
+constexpr const Option* kEchoOptions[] = {
+    option(OptionId::listen),    option(OptionId::tls),    option(OptionId::certificate), option(OptionId::key),
+    option(OptionId::workers),   option(OptionId::quiet),  option(OptionId::grace),       option(OptionId::log_format),
+    option(OptionId::log_level), option(OptionId::reactor)};
 constexpr const Option* kEnvOptions[] = {option(OptionId::reactor)};
 
 constexpr Command kCommands[] = {

@@ -8,7 +8,19 @@
 
 namespace bine::app {
 
-enum class OptionId : uint8_t { listen, quiet, no_listing, workers, grace, log_format, log_level, reactor };
+enum class OptionId : uint8_t {
+    listen,
+    tls,
+    certificate,
+    key,
+    quiet,
+    no_listing,
+    workers,
+    grace,
+    log_format,
+    log_level,
+    reactor
+};
 
 struct Option {
     OptionId id;

@@ -102,6 +102,13 @@ Error one_too_many(const Command& command, std::string_view word) {
                  "bine " + std::string(command.name) + ": \"" + escape(word) + "\" is one argument too many");
 }
 
+Result<> check_keys(const Settings& settings) {
+    if (settings.keys.empty() || settings.keys.size() == settings.certificates.size()) return {};
+    return fail(Errc::invalid_argument, "--key is given " + std::to_string(settings.keys.size()) +
+                                            " times and --certificate " + std::to_string(settings.certificates.size()) +
+                                            "; each certificate has one key, or each file holds its own");
+}
+
 Result<Settings> settle(const Parsed& parsed, Environment& environment) {
     if (parsed.positional.size() > 1) return fail(one_too_many(*parsed.command, parsed.positional[1]));
     Settings settings;
@@ -115,6 +122,7 @@ Result<Settings> settle(const Parsed& parsed, Environment& environment) {
         const auto applied = apply(settings, option, choose_source(option, values_of(parsed, i), environment));
         if (!applied) return fail(applied.error().with_context(where));
     }
+    if (const auto paired = check_keys(settings); !paired) return fail(paired.error().with_context(where));
     if (settings.listen.empty() && parsed.command->serves()) settings.listen.emplace_back(parsed.command->endpoint);
     return settings;
 }

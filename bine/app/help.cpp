@@ -18,10 +18,12 @@ constexpr std::string_view kEndpoints =
     "  tcp6:8080                         every IPv6 address\n"
     "  unix:/run/app.sock:mode=600       a Unix socket\n"
     "  systemd:index=0                   a socket handed down by systemd\n"
+    "  ssl:8443:certKey=cert.pem         TLS with a certificate of its own (:privateKey=key.pem)\n"
     "  haproxy:tcp:8080                  behind a proxy that speaks the PROXY protocol\n";
 
 constexpr std::string_view kStopping =
     "Ctrl-C or SIGTERM stops it: connections may finish within the grace; again stops it at once.\n"
+    "SIGHUP reads the certificates again, for new connections.\n"
     "Exit codes: 0 stopped in good order, 1 failure, 2 forced stop, 64 wrong use.\n";
 
 class Page {

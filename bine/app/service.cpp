@@ -1,6 +1,7 @@
 #include "bine/app/service.h"
 
 #include <signal.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,11 +12,13 @@
 
 #include "bine/app/listen_error.h"
 #include "bine/app/reactor_choice.h"
+#include "bine/app/secure.h"
 #include "bine/app/settings.h"
 #include "bine/base/version.h"
 #include "bine/endpoints/shared_endpoint.h"
 #include "bine/reactor/signal.h"
 #include "bine/reactor/workers.h"
+#include "bine/tls/endpoints.h"
 
 namespace bine::app {
 
@@ -50,6 +53,9 @@ std::string reachable_at(const Address& address, std::string_view scheme) {
     return std::string(scheme) + "://" + at.to_string() + "/";
 }
 
+// Whether an endpoint speaks TLS by itself.
+bool names_tls(std::string_view endpoint) { return endpoint.starts_with("ssl:") || endpoint.starts_with("tls:"); }
+
 class Part;
 class Run;
 
@@ -59,6 +65,7 @@ struct Crew {
 
     const Settings& settings;
     LogWriter& log;
+    std::optional<tls::Context> secure;     // on every endpoint
     std::vector<SharedEndpoint> endpoints;  // opened by the first worker before any listens
     std::vector<Part*> parts;               // each is its own worker's
     Run* run = nullptr;                     // the first worker's, where messages for it go
@@ -146,7 +153,11 @@ public:
 
 private:
     Deferred<> open_all() {
+        auto secure = secure_context(crew_.settings, worker_.reactor().wall_now());
+        if (!secure) throw secure.error();
+        crew_.secure = std::move(*secure);
         Endpoints endpoints;
+        tls::add_endpoints(endpoints, crew_.secure);
         for (std::size_t i = 0; i < crew_.settings.listen.size(); ++i) {
             auto shared = SharedEndpoint::open(crew_.settings.listen[i], worker_.count(), endpoints);
             if (!shared) {
@@ -161,6 +172,7 @@ private:
             signals_.push_back(
                 std::make_unique<SignalWatch>(worker_.reactor(), signal, [this, signal] { signalled(signal); }));
         }
+        signals_.push_back(std::make_unique<SignalWatch>(worker_.reactor(), SIGHUP, [this] { hung_up(); }));
         announce();
         for (std::size_t other = 1; other < worker_.count(); ++other) {
             worker_.post(other, [&crew = crew_](Worker& there) { crew.parts[there.index()]->listen().detach(); });
@@ -172,7 +184,7 @@ private:
         if (crew_.log.style().format == LogFormat::text) return crew_.log.write(banner());
         for (std::size_t i = 0; i < part_.ports().size(); ++i) {
             log::info(area_, "listening",
-                      {{"at", reachable_at(part_.ports()[i].address(), service_.scheme())},
+                      {{"at", reachable_at(part_.ports()[i].address(), scheme_of(i))},
                        {"endpoint", crew_.settings.listen[i]},
                        {"serves", service_.what()},
                        {"driver", worker_.reactor().driver_name()},
@@ -183,16 +195,22 @@ private:
         }
     }
 
+    // "https" where the endpoint, or all of them, are TLS.
+    std::string scheme_of(std::size_t endpoint) const {
+        const bool secure = crew_.secure || names_tls(crew_.settings.listen[endpoint]);
+        return std::string(service_.scheme()) + (secure && !service_.scheme().empty() ? "s" : "");
+    }
+
     std::string banner() const {
         const LogStyle style = crew_.log.style();
         const std::string_view bold = style.colour ? "\x1b[1m" : "";
         const std::string_view dim = style.colour ? "\x1b[2m" : "";
         const std::string_view reset = style.colour ? "\x1b[0m" : "";
         std::string text = "bine " + std::string(version()) + " serves " + service_.what() + "\n";
-        for (const Port& port : part_.ports()) {
+        for (std::size_t i = 0; i < part_.ports().size(); ++i) {
             text.append("  ")
                 .append(bold)
-                .append(reachable_at(port.address(), service_.scheme()))
+                .append(reachable_at(part_.ports()[i].address(), scheme_of(i)))
                 .append(reset)
                 .append("\n");
         }
@@ -208,6 +226,21 @@ private:
         if (draining_) return force("a second signal", name);
         log::info(area_, "stopping: no new connections", {{"signal", name}});
         drain();
+    }
+
+    // A terminal that has gone is an end; otherwise it asks to read again what may have changed.
+    void hung_up() {
+        struct termios about{};
+        if (has_terminal_ && ::tcgetattr(STDIN_FILENO, &about) != 0) {
+            if (!draining_) drain();
+        } else if (!crew_.secure || crew_.settings.certificates.empty()) {
+            log::info(area_, "SIGHUP: there are no certificates to read again");
+        } else if (const auto reloaded = crew_.secure->reload(); reloaded) {
+            log::info(area_, "SIGHUP: the certificates were read again, for new connections");
+        } else {
+            log::error(area_, "SIGHUP: the certificates cannot be used; those from before stay",
+                       {{"error", reloaded.error().text()}});
+        }
     }
 
     void drain() {
@@ -265,6 +298,7 @@ private:
     std::vector<std::size_t> connections_;  // of each worker that drains, as it has told
     std::size_t drained_ = 0;
     bool draining_ = false;
+    const bool has_terminal_ = ::isatty(STDIN_FILENO) == 1;
     TimePoint drain_began_;
     TimePoint next_word_;
     std::size_t said_ = 0;
@@ -274,6 +308,8 @@ Deferred<bool> Part::listen() {
     for (std::size_t i = 0; i < crew_.endpoints.size(); ++i) {
         if (worker_.index() >= crew_.endpoints[i].reactors()) continue;
         Factory factory = service_.factory();
+        if (crew_.secure && !names_tls(crew_.settings.listen[i]))
+            factory = tls::server_factory(*crew_.secure, std::move(factory));
         auto port = co_await crew_.endpoints[i].listen(worker_.index(), reactor(), std::move(factory)).as_result();
         if (!port) {
             tell([i, error = port.error()](Run& run) { run.refused(i, error); });

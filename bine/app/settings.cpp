@@ -119,7 +119,7 @@ Given choose_source(const Option& option, std::vector<std::string> flags, Enviro
     Given given{option.variable, {}};
     const char* value = environment(option.variable);
     if (!value || !*value) return given;
-    if (option.id == OptionId::listen) {
+    if (option.id == OptionId::listen || option.id == OptionId::certificate || option.id == OptionId::key) {
         given.values = split_words(value);
     } else {
         given.values.emplace_back(value);
@@ -131,6 +131,12 @@ Result<> apply(Settings& settings, const Option& option, const Given& given) {
     if (given.values.empty()) return {};
     switch (option.id) {
         case OptionId::listen: return apply_listen(settings, given);
+        case OptionId::tls: return apply_switch(settings.tls, true, given);
+        case OptionId::certificate:
+            settings.certificates = given.values;
+            settings.tls = true;
+            return {};
+        case OptionId::key: settings.keys = given.values; return {};
         case OptionId::quiet: return apply_switch(settings.quiet, true, given);
         case OptionId::no_listing: return apply_switch(settings.listing, false, given);
         case OptionId::workers: return apply_workers(settings, given);

@@ -21,6 +21,9 @@ struct Settings {
     bool help = false;                    // explain `command` instead of running it
     std::optional<std::string> argument;  // the folder of `serve`, the topic of `help`
     std::vector<std::string> listen;      // never empty for a command that serves
+    bool tls = false;
+    std::vector<std::string> certificates;  // files; none with `tls`: one is made
+    std::vector<std::string> keys;          // for each of them; or none: the keys are in the same files
     bool quiet = false;
     bool listing = true;
     std::size_t workers = 1;

@@ -57,7 +57,8 @@ std::string text_of(const GENERAL_NAME& name) {
     if (type == GEN_IPADD) return address_of(*static_cast<const ASN1_OCTET_STRING*>(value));
     if (type != GEN_DNS) return {};
     const auto& text = *static_cast<const ASN1_STRING*>(value);
-    return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(&text)), static_cast<std::size_t>(ASN1_STRING_length(&text))};
+    return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(&text)),
+            static_cast<std::size_t>(ASN1_STRING_length(&text))};
 }
 
 Result<std::vector<Certificate>> read_chain(std::string_view pem) {
@@ -110,7 +111,8 @@ bool add_extension(X509& x, int kind, const std::string& value) {
     X509V3_CTX context;
     X509V3_set_ctx_nodb(&context);
     X509V3_set_ctx(&context, &x, &x, nullptr, nullptr, 0);
-    const Owned<X509_EXTENSION, X509_EXTENSION_free> extension(X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()));
+    const Owned<X509_EXTENSION, X509_EXTENSION_free> extension(
+        X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()));
     return extension && X509_add_ext(&x, extension.get(), -1) == 1;
 }
 
@@ -161,7 +163,8 @@ std::vector<std::string> Certificate::names() const {
     const OwnedNames all(
         static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x509(*this), NID_subject_alt_name, nullptr, nullptr)));
     for (int i = 0; i < sk_GENERAL_NAME_num(all.get()); ++i) {
-        if (std::string name = text_of(*sk_GENERAL_NAME_value(all.get(), i)); !name.empty()) names.push_back(std::move(name));
+        if (std::string name = text_of(*sk_GENERAL_NAME_value(all.get(), i)); !name.empty())
+            names.push_back(std::move(name));
     }
     return names;
 }

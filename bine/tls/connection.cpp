@@ -13,7 +13,7 @@ namespace bine::tls {
 
 namespace {
 
-constexpr std::size_t kRecord = 16384;     // plain bytes that one record holds
+constexpr std::size_t kRecord = 16384;  // plain bytes that one record holds
 constexpr std::size_t kFilePiece = 131072;
 constexpr uint64_t kSmallQueue = 65536;
 
@@ -46,8 +46,8 @@ public:
 
     void expired() override {
         const auto seconds = std::to_string(std::chrono::duration<double>(timeout).count());
-        connection_.fail(Error(Errc::timed_out, "TLS handshake: not done within " + seconds.substr(0, seconds.find('.') + 2) +
-                                                    " s"));
+        connection_.fail(Error(Errc::timed_out,
+                               "TLS handshake: not done within " + seconds.substr(0, seconds.find('.') + 2) + " s"));
     }
 
     Factory inner;
@@ -235,8 +235,9 @@ void TlsConnection::tell_end() {
 bool TlsConnection::end_received() {
     if (closing_ || failure_) return false;
     if (engine_.ended()) return true;
-    fail(handshake_ ? Error(Errc::end_of_stream, "TLS handshake: the other side closed the connection in the middle of it")
-                    : cut_off());
+    fail(handshake_
+             ? Error(Errc::end_of_stream, "TLS handshake: the other side closed the connection in the middle of it")
+             : cut_off());
     return true;
 }
 
@@ -295,7 +296,8 @@ void TlsConnection::connection_lost(const CloseReason& below) {
     cell_.clear();
     static_cast<Call&>(*this).unlink();
     if (handshake_) {
-        tell_handshake_failed(below.error() ? *below.error() : Error(Errc::closed, "TLS handshake: the connection was closed"));
+        tell_handshake_failed(below.error() ? *below.error()
+                                            : Error(Errc::closed, "TLS handshake: the connection was closed"));
     }
     if (!protocol_) return;
     CloseReason reason = below;
@@ -515,8 +517,8 @@ std::vector<Certificate> TlsConnection::peer_chain() const {
 std::string TlsConnection::channel_binding() const {
     constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
     std::string bytes(32, '\0');
-    SSL_export_keying_material(&engine_.ssl(), reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), kLabel.data(),
-                               kLabel.size(), nullptr, 0, 1);
+    SSL_export_keying_material(&engine_.ssl(), reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(),
+                               kLabel.data(), kLabel.size(), nullptr, 0, 1);
     return bytes;
 }
 

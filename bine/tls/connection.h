@@ -26,11 +26,7 @@
 
 namespace bine::tls {
 
-class TlsConnection final : public Protocol,
-                            public Transport,
-                            public Session,
-                            private Call,
-                            private Gate::Visitor {
+class TlsConnection final : public Protocol, public Transport, public Session, private Call, private Gate::Visitor {
 public:
     struct Setup {
         Context context;

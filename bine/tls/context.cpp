@@ -75,8 +75,7 @@ const STACK_OF(X509) * shown_chain(X509_STORE_CTX& store) {
 }
 
 int verify_chain(X509_STORE_CTX* store, void*) noexcept try {
-    const auto* const ssl =
-        static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    const auto* const ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     Engine& engine = Engine::of(*ssl);
     const State& context = engine.context();
     const bool verify = context.server || context.client->verify;
@@ -117,7 +116,8 @@ void log_key(const SSL* ssl, const char* line) noexcept try {
 Result<> set_alpn(State& state) {
     for (const std::string& protocol : state.alpn()) {
         if (protocol.empty() || protocol.size() > 255) {
-            return fail(Errc::invalid_argument, "TLS: a protocol for ALPN has 1 to 255 bytes: \"" + escape(protocol) + "\"");
+            return fail(Errc::invalid_argument,
+                        "TLS: a protocol for ALPN has 1 to 255 bytes: \"" + escape(protocol) + "\"");
         }
         state.alpn_wire += static_cast<char>(protocol.size());
         state.alpn_wire += protocol;
@@ -150,7 +150,8 @@ Result<> make_store(State& state) {
     if (!state.store) return fail(Error::out_of_memory());
     if (!trust.ca_file.empty()) {
         if (X509_STORE_load_file(state.store.get(), trust.ca_file.c_str()) != 1) {
-            return fail(openssl_error(Errc::invalid_argument, "TLS: read whom to trust from \"" + trust.ca_file + "\""));
+            return fail(
+                openssl_error(Errc::invalid_argument, "TLS: read whom to trust from \"" + trust.ca_file + "\""));
         }
     } else if (trust.system && trust.ca_pem.empty()) {
         X509_STORE_set_default_paths(state.store.get());

@@ -22,10 +22,11 @@ enum class Version : uint8_t { tls1_2, tls1_3 };
 
 // Which certificates of others are believed.
 struct Trust {
-    bool system = true;          // what the machine trusts
-    std::string ca_file{};       // PEM, instead of the system's ...
-    std::string ca_pem{};        // ... or besides that file
-    std::vector<std::string> pins{};  // besides: one certificate of the chain must have one of these keys, "sha256/BASE64"
+    bool system = true;     // what the machine trusts
+    std::string ca_file{};  // PEM, instead of the system's ...
+    std::string ca_pem{};   // ... or besides that file
+    std::vector<std::string>
+        pins{};  // besides: one certificate of the chain must have one of these keys, "sha256/BASE64"
 };
 
 struct ClientOptions {

@@ -24,7 +24,7 @@ constexpr unsigned int kScope = 32;
 // A server's certificates for some names, with OpenSSL's context that shows them. A client has one, without names.
 struct Host {
     OwnedContext ssl;
-    std::vector<std::string> names;  // lower case
+    std::vector<std::string> names;                     // lower case
     std::array<unsigned char, kScope> session_scope{};  // what its sessions are good for
     std::vector<Certificate> certificates;
 };

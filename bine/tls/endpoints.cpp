@@ -25,7 +25,8 @@ public:
     }
     Result<Descriptor> open() override { return inner_->open(); }
     Result<Descriptor> open_another(int first) override { return inner_->open_another(first); }
-    Deferred<Port> adopt(Reactor& reactor, Descriptor socket, Factory factory, const ListenerOptions& options) override {
+    Deferred<Port> adopt(Reactor& reactor, Descriptor socket, Factory factory,
+                         const ListenerOptions& options) override {
         return inner_->adopt(reactor, std::move(socket), secure(std::move(factory)), options);
     }
 
@@ -71,9 +72,13 @@ public:
         Deferred<> secured = attempt->promise.deferred();
         attempt->promise.on_cancel([attempt]() noexcept { attempt->give_up(); });
         Factory below = [context = context_, name = name_, how = options_, attempt]() -> std::unique_ptr<Protocol> {
-            auto protocol = std::make_unique<TlsConnection>(TlsConnection::Setup{
-                context, name, [attempt] { return attempt->factory(); },
-                [attempt](const Error* error) { attempt->finish(error); }, how, {}});
+            auto protocol = std::make_unique<TlsConnection>(
+                TlsConnection::Setup{context,
+                                     name,
+                                     [attempt] { return attempt->factory(); },
+                                     [attempt](const Error* error) { attempt->finish(error); },
+                                     how,
+                                     {}});
             attempt->connection = protocol.get();
             return protocol;
         };

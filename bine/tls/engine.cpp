@@ -109,7 +109,8 @@ void Engine::connect_to_name() {
     if (Address::try_parse_ip(name_, 0)) {
         X509_VERIFY_PARAM_set1_ip_asc(wanted, name_.c_str());
     } else {
-        X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        X509_VERIFY_PARAM_set_hostflags(wanted,
+                                        X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         X509_VERIFY_PARAM_set1_host(wanted, name_.data(), name_.size());
         SSL_set_tlsext_host_name(ssl_.get(), name_.c_str());
     }

@@ -271,9 +271,9 @@ TEST_CASE("clients show certificates to servers that want them") {
 }
 
 TEST_CASE("sessions are resumed, at the same host only") {
-    const Context server =
-        Context::server({.identities = {root().issue({.names = {"one.example"}}), root().issue({.names = {"two.example"}})}})
-            .value();
+    const Context server = Context::server({.identities = {root().issue({.names = {"one.example"}}),
+                                                           root().issue({.names = {"two.example"}})}})
+                               .value();
     const Context client = trusting(root());
     const auto resumed = [&](const Context& as, std::string name) {
         Scene scene;
@@ -455,7 +455,8 @@ TEST_CASE("of one listener a few handshakes are done in a turn, and all in the e
 
 TEST_CASE("STARTTLS: a connection turns to TLS in the middle") {
     struct Plain final : Protocol {
-        Plain(std::string word, Function<std::unique_ptr<Protocol>()> next) : word_(std::move(word)), next_(std::move(next)) {}
+        Plain(std::string word, Function<std::unique_ptr<Protocol>()> next)
+            : word_(std::move(word)), next_(std::move(next)) {}
         void connection_made(Transport& transport) override {
             transport_ = &transport;
             if (word_ == "GO") transport.write("STARTTLS\n");
@@ -474,8 +475,9 @@ TEST_CASE("STARTTLS: a connection turns to TLS in the middle") {
     Scene scene(3);
     const Context client = trusting(root());
     const Context server = server_of(root().issue({}));
-    scene.pair.start(std::make_unique<Plain>("GO", [&] { return client_protocol(client, "example.org", scene.client.factory()); }),
-                     std::make_unique<Plain>("", [&] { return server_protocol(server, scene.server.factory()); }));
+    scene.pair.start(
+        std::make_unique<Plain>("GO", [&] { return client_protocol(client, "example.org", scene.client.factory()); }),
+        std::make_unique<Plain>("", [&] { return server_protocol(server, scene.server.factory()); }));
     testing::settle(scene.reactor, 1s);
     REQUIRE(scene.client.made);
     scene.client.transport->write("secret");

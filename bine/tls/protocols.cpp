@@ -6,11 +6,12 @@ namespace bine::tls {
 
 std::unique_ptr<Protocol> client_protocol(Context context, std::string name, Factory inner, HandshakeDone done,
                                           HandshakeOptions options) {
-    return std::make_unique<TlsConnection>(TlsConnection::Setup{
-        std::move(context), std::move(name), std::move(inner), std::move(done), options, {}});
+    return std::make_unique<TlsConnection>(
+        TlsConnection::Setup{std::move(context), std::move(name), std::move(inner), std::move(done), options, {}});
 }
 
-std::unique_ptr<Protocol> server_protocol(Context context, Factory inner, HandshakeDone done, HandshakeOptions options) {
+std::unique_ptr<Protocol> server_protocol(Context context, Factory inner, HandshakeDone done,
+                                          HandshakeOptions options) {
     return std::make_unique<TlsConnection>(
         TlsConnection::Setup{std::move(context), {}, std::move(inner), std::move(done), options, {}});
 }

@@ -29,8 +29,8 @@ struct HandshakeOptions {
 using HandshakeDone = Function<void(const Error*)>;
 
 // `inner` is called when the handshake is done. `name`: whom the certificate must be for, a host name or an IP address.
-std::unique_ptr<Protocol> client_protocol(Context context, std::string name, Factory inner, HandshakeDone done = nullptr,
-                                          HandshakeOptions options = HandshakeOptions());
+std::unique_ptr<Protocol> client_protocol(Context context, std::string name, Factory inner,
+                                          HandshakeDone done = nullptr, HandshakeOptions options = HandshakeOptions());
 std::unique_ptr<Protocol> server_protocol(Context context, Factory inner, HandshakeDone done = nullptr,
                                           HandshakeOptions options = HandshakeOptions());
 

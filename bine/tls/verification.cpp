@@ -33,8 +33,8 @@ std::string expired(const Failure& failure) {
 
 std::string not_yet_valid(const Failure& failure) {
     const WallTime begin = failure.certificate.not_before();
-    return failure.who() + " is not valid yet: only in " + rough_length(begin - failure.now) + " (from " + date_of(begin) +
-           "); is this machine's clock right?";
+    return failure.who() + " is not valid yet: only in " + rough_length(begin - failure.now) + " (from " +
+           date_of(begin) + "); is this machine's clock right?";
 }
 
 bool is_odd_wildcard(std::string_view name) {
@@ -107,8 +107,10 @@ std::string rough_length(Duration length) {
         Duration length;
         const char* name;
     };
-    constexpr Unit kUnits[] = {{std::chrono::hours(24 * 365), "year"}, {std::chrono::hours(24), "day"},
-                               {std::chrono::hours(1), "hour"},        {std::chrono::minutes(1), "minute"},
+    constexpr Unit kUnits[] = {{std::chrono::hours(24 * 365), "year"},
+                               {std::chrono::hours(24), "day"},
+                               {std::chrono::hours(1), "hour"},
+                               {std::chrono::minutes(1), "minute"},
                                {std::chrono::seconds(1), "second"}};
     for (const Unit& unit : kUnits) {
         if (length < unit.length) continue;

@@ -30,8 +30,8 @@ public:
     // One that signed itself.
     explicit Authority(WallTime now, std::string name = "Test Root") : now_(now) {
         key_ = make_key("P-256");
-        certificate_ = make(Wanted{.names = {}, .days_to = 3650, .may_sign = true, .common_name = std::move(name)}, *key_,
-                            nullptr, *key_);
+        certificate_ = make(Wanted{.names = {}, .days_to = 3650, .may_sign = true, .common_name = std::move(name)},
+                            *key_, nullptr, *key_);
     }
 
     std::string pem() const { return pem_of(*certificate_); }
@@ -49,8 +49,8 @@ public:
     Authority issue_authority(std::string name, bool may_sign = true) const {
         Authority below(*this);
         below.key_ = make_key("P-256");
-        below.certificate_ = make(Wanted{.names = {}, .may_sign = may_sign, .common_name = std::move(name)}, *below.key_,
-                                  certificate_.get(), *key_);
+        below.certificate_ = make(Wanted{.names = {}, .may_sign = may_sign, .common_name = std::move(name)},
+                                  *below.key_, certificate_.get(), *key_);
         below.above_.insert(below.above_.begin(), pem_of(*below.certificate_));
         return below;
     }
@@ -66,8 +66,9 @@ private:
     using X = std::shared_ptr<X509>;
 
     static Key make_key(const std::string& kind) {
-        EVP_PKEY* const key = kind.starts_with("RSA:") ? EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::stoul(kind.substr(4)))
-                                                       : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", kind.c_str());
+        EVP_PKEY* const key = kind.starts_with("RSA:")
+                                  ? EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::stoul(kind.substr(4)))
+                                  : EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", kind.c_str());
         return Key(key, EVP_PKEY_free);
     }
 
@@ -123,7 +124,8 @@ private:
         return written([&](BIO* bio) { PEM_write_bio_X509(bio, &x); });
     }
     static std::string pem_of(EVP_PKEY& key) {
-        return written([&](BIO* bio) { PEM_write_bio_PKCS8PrivateKey(bio, &key, nullptr, nullptr, 0, nullptr, nullptr); });
+        return written(
+            [&](BIO* bio) { PEM_write_bio_PKCS8PrivateKey(bio, &key, nullptr, nullptr, 0, nullptr, nullptr); });
     }
 
     WallTime now_;
