@@ -90,7 +90,7 @@ def check_include(layers, path, layer, in_test, line):
         return None
     quote, name = match.groups()
     if quote == "<":
-        if path.endswith(".h") and THIRD_PARTY.match(name):
+        if path.endswith(".h") and THIRD_PARTY.match(name) and not layers.is_private(path):
             return f"a header shows <{name}> to its users"
         return None
     parts = name.split("/")

@@ -1,9 +1,9 @@
 #include "bine/tls/certificate.h"
 
-#include <arpa/inet.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <fstream>
@@ -11,6 +11,7 @@
 
 #include "bine/driver/address.h"
 #include "bine/tls/openssl.h"
+#include "bine/wire/ip_text.h"
 
 namespace bine::tls {
 
@@ -43,12 +44,19 @@ std::string hex_of(std::span<const unsigned char> bytes) {
     return text;
 }
 
+template <class Ip>
+std::string address_text(const ASN1_OCTET_STRING& bytes) {
+    Ip address{};
+    std::copy_n(ASN1_STRING_get0_data(&bytes), address.size(), address.begin());
+    return wire::to_text(address);
+}
+
 std::string address_of(const ASN1_OCTET_STRING& bytes) {
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    const int family = ASN1_STRING_length(&bytes) == 4 ? AF_INET : AF_INET6;
-    if (family == AF_INET6 && ASN1_STRING_length(&bytes) != 16) return {};
-    ::inet_ntop(family, ASN1_STRING_get0_data(&bytes), text.data(), text.size());
-    return text.data();
+    switch (ASN1_STRING_length(&bytes)) {
+        case sizeof(wire::Ipv4): return address_text<wire::Ipv4>(bytes);
+        case sizeof(wire::Ipv6): return address_text<wire::Ipv6>(bytes);
+        default: return {};
+    }
 }
 
 std::string text_of(const GENERAL_NAME& name) {
