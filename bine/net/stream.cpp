@@ -114,6 +114,15 @@ public:
 
     Transport* transport() const noexcept { return transport_; }
 
+    void hand_over(std::unique_ptr<Protocol> next) {
+        Transport& transport = *std::exchange(transport_, nullptr);
+        if (paused_) transport.resume_reading();
+        const std::string leftover = take(available().size());
+        ended_here_ = true;
+        lost(CloseReason(CloseReason::Kind::closed_here));
+        transport.replace_protocol(std::move(next), leftover);
+    }
+
     // close() or abort() was called, rather than the Stream dropped.
     void end_here() noexcept { ended_here_ = true; }
     bool was_ended_here() const noexcept { return ended_here_; }
@@ -331,6 +340,13 @@ void Stream::abort() noexcept {
     if (!state_) return;
     state_->end_here();
     if (Transport* const to = transport()) to->abort();
+}
+
+Result<> Stream::hand_over(std::unique_ptr<Protocol> next) {
+    if (!transport()) return fail(state_->write_error());
+    const Ref<State> state = state_;
+    state->hand_over(std::move(next));
+    return {};
 }
 
 Deferred<CloseReason> Stream::closed() { return state_->closed(); }

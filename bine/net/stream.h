@@ -60,6 +60,9 @@ public:
     void shutdown_writing() noexcept;
     void close() noexcept;
     void abort() noexcept;
+    // Hands the connection to `next` (an upgrade, STARTTLS), and with it what has been read ahead. This stream is closed then;
+    // what waits on it ends in that error. Errors: closed, when the connection has ended before.
+    Result<> hand_over(std::unique_ptr<Protocol> next);
 
     // Ends when the connection has, with the reason.
     Deferred<CloseReason> closed();
