@@ -148,6 +148,9 @@ Reactor::~Reactor() {
 }
 
 Reactor* Reactor::current() noexcept { return current_reactor; }
+
+Reactor::Current::Current(Reactor& reactor) noexcept : outer_(std::exchange(current_reactor, &reactor)) {}
+Reactor::Current::~Current() { current_reactor = outer_; }
 bool Reactor::in_thread() const noexcept { return thread_ == this_thread(); }
 
 void Reactor::run() {

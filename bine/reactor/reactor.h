@@ -65,8 +65,19 @@ public:
     // One turn, which waits until `deadline` at most (TimePoint::min(): not at all). For tests and nested loops.
     void turn(TimePoint deadline);
 
-    // The one that is turning in this thread; null outside of a turn.
+    // The one that is turning in this thread, or is made current there; null otherwise.
     static Reactor* current() noexcept;
+    // Makes a reactor current without a turn: for what a program does before its first one.
+    class Current {
+    public:
+        explicit Current(Reactor& reactor) noexcept;
+        ~Current();
+        Current(const Current&) = delete;
+        Current& operator=(const Current&) = delete;
+
+    private:
+        Reactor* outer_;
+    };
     bool in_thread() const noexcept;
     // It is being destroyed.
     bool is_ending() const noexcept { return ending_; }

@@ -30,6 +30,7 @@ void Host::run(Program program) {
     program_ = std::move(program);
     if (!up()) return;
     driver_->wake();
+    const Reactor::Current current(*reactor_);
     running_ = program_(*reactor_);
     running_ = std::move(*running_).then([this] { program_ended(nullptr); }).recover([this](Error error) {
         program_ended(&error);

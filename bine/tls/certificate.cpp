@@ -11,6 +11,7 @@
 
 #include "bine/driver/address.h"
 #include "bine/tls/openssl.h"
+#include "bine/tls/randomness.h"
 #include "bine/wire/ip_text.h"
 
 namespace bine::tls {
@@ -233,6 +234,7 @@ Result<Identity> Identity::from_pem(std::string_view certificates, std::string_v
 
 Result<Identity> Identity::self_signed(const std::vector<std::string>& names, WallTime now, int days) {
     if (names.empty()) return fail(Errc::invalid_argument, "make a certificate: it needs a name at least");
+    use_chance_of_worlds();
     OwnedKey key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
     OwnedX509 x(X509_new());
     if (!key || !x || !fill_self_signed(*x, *key, names, now, days)) {

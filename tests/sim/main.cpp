@@ -5,7 +5,8 @@
 
 int main(int argc, char** argv) {
     std::vector<bine::sim::Scenario> all;
-    for (auto part : {bine::tests::http_scenarios, bine::tests::net_scenarios, bine::tests::async_scenarios}) {
+    for (auto part : {bine::tests::http_scenarios, bine::tests::net_scenarios, bine::tests::async_scenarios,
+                      bine::tests::tls_scenarios}) {
         auto some = part();
         std::move(some.begin(), some.end(), std::back_inserter(all));
     }
