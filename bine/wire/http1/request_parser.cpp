@@ -1,20 +1,11 @@
-// Theory: the head is taken line by line. All lines that are complete are judged, and noted in the event's table, in one
-// pass; when the head is not complete, only the place of the first incomplete line stays behind. The call that brings
-// the end of the head judges the lines that are new, and then, because the table of the earlier call is gone, goes
-// through the head once more. So a head that comes in one piece is looked at once, any other twice.
-//
-// What a line says is judged when its line end is there (a fault found in an unfinished line waits for it), and what the
-// fields mean together at the end of the head. A limit is judged as soon as a byte beyond it is there, and goes first.
+// Theory: HeadLines takes the lines of a head and of trailers, BodyReader what is between them; here is what makes a request
+// of them. What the fields mean together is judged at the end of the head.
 #include "bine/wire/http1/request_parser.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "bine/base/text.h"
-#include "bine/wire/http1/field_line.h"
+#include "bine/wire/http1/characters.h"
 #include "bine/wire/http1/framing.h"
-#include "bine/wire/http1/lines.h"
-#include "bine/wire/http1/plain_fields.h"
 
 namespace bine::http1 {
 
@@ -23,11 +14,8 @@ using wire::Step;
 Step RequestParser::next(std::string_view& input, Event& event) {
     switch (phase_) {
         case Phase::head: return read_head(input, event);
-        case Phase::begin_body:
-            if (begin_body() == Step::error) return Step::error;
-            return chunked_ ? read_chunks(input, event) : read_body(input, event);
+        case Phase::begin_body: phase_ = Phase::body; [[fallthrough]];
         case Phase::body: return read_body(input, event);
-        case Phase::chunks: return read_chunks(input, event);
         case Phase::trailers: return read_trailers(input, event);
         case Phase::end: event.table.clear(); return finish(event);
         case Phase::failed: break;
@@ -51,12 +39,12 @@ Step RequestParser::fail(Fault fault) noexcept {
 Step RequestParser::skip_blank_line(std::string_view& input) noexcept {
     if (input.front() == '\r' && !skipped_blank_) {
         if (input.size() == 1) {
-            lines_.scanned = 1;
+            lines_.wait_for_first_line();
             return Step::need_more;
         }
         if (input[1] != '\n') return fail(Fault::bad_line_end);
         input.remove_prefix(2);
-        lines_.scanned = 0;
+        lines_.rewind();
         skipped_blank_ = true;
         if (input.empty()) return Step::need_more;
     }
@@ -64,166 +52,71 @@ Step RequestParser::skip_blank_line(std::string_view& input) noexcept {
 }
 
 Step RequestParser::read_head(std::string_view& input, Event& event) {
-    if (lines_.line_start == 0) {
+    if (!lines_.resumed()) {
         if (input.empty()) return Step::need_more;
         if (const Step step = skip_blank_line(input); step != Step::event) return step;
     }
-    const bool resumed = lines_.line_start != 0;
+    const bool resumed = lines_.resumed();
     if (const Step step = take_head(input, event); step != Step::event) return step;
     if (resumed) {
-        rewind();
-        if (const Step step = take_head(input, event); step != Step::event) return step;
+        lines_.rewind();
+        take_head(input, event);
     }
     event.head.headers = event.table.list();
     const Fault fault = check_framing(event.head);
     if (fault != Fault::none) return fail(fault);
 
-    input.remove_prefix(lines_.line_start);
-    rewind();
+    input.remove_prefix(lines_.size());
+    lines_.rewind();
     event.kind = Event::Kind::head;
     phase_ = event.head.has_body() ? Phase::begin_body : Phase::end;
     if (phase_ == Phase::end) return Step::event;
-    chunked_ = event.head.chunked;
-    remaining_ = event.head.content_length;
-    body_left_to_limit_ = limits_->body;
+    const auto kind = event.head.chunked ? BodyReader::Kind::chunks : BodyReader::Kind::length;
+    std::construct_at(&body_, kind, event.head.content_length, limits_->body);
     return Step::event;
-}
-
-void RequestParser::rewind() noexcept {
-    lines_ = {};
-    fields_ = 0;
 }
 
 Step RequestParser::take_head(std::string_view input, Event& event) {
     event.table.clear();
-    const uint32_t line_limit = std::min(limits_->request_line, limits_->head);
-    if (lines_.line_start == 0) {
-        if (!line_may_be_complete(input)) return wait_for_line(input, line_limit, Fault::long_request_line);
-        const char* at = input.data();
-        Fault fault = Fault::none;
-        const Line line = take_request_line(at, input.data() + input.size(), event.head, fault);
-        if (line != Line::taken) return stop_at(line, fault, input, line_limit, Fault::long_request_line);
-        lines_.line_start = static_cast<uint32_t>(at - input.data());
-        if (lines_.line_start > line_limit) return fail(Fault::long_request_line);
-        lines_.scanned = lines_.line_start;
-    }
-    return take_fields(input, event.table, limits_->head, Fault::long_head);
-}
-
-// Whether a look at the line is worth it. A line that is seen for the first time always is.
-bool RequestParser::line_may_be_complete(std::string_view input) const noexcept {
-    if (lines_.scanned == lines_.line_start) return true;
-    return std::memchr(input.data() + lines_.scanned, '\n', input.size() - lines_.scanned) != nullptr;
-}
-
-Step RequestParser::take_fields(std::string_view input, HeaderTable& table, uint32_t limit, Fault too_long) {
-    if (!line_may_be_complete(input)) return wait_for_line(input, limit, too_long);
-    const std::size_t most = std::min<std::size_t>(limits_->fields, HeaderTable::kCapacity) - fields_;
-    const char* const start = input.data();
-    const char* const end = start + input.size();
-    const char* const last = start + std::min<std::size_t>(limit, input.size());
-    const char* at = start + lines_.line_start;
-    Header* const first = table.next();
-    Header* field = first;
-    Line line = Line::incomplete;
     Fault fault = Fault::none;
-    while (true) {
-        field += take_plain_fields(at, end, {field, first + most});
-        if (at > last) return fail(too_long);
-        if (at == end) break;
-        line = *at == '\r' ? take_empty_line(at, end, fault) : take_field(at, end, *field, fault);
-        if (at > last) return fail(too_long);
-        if (line != Line::taken) break;
-        if (field == first + most) return fail(Fault::many_fields);
-        ++field;
-        line = Line::incomplete;
+    Step step = Step::event;
+    if (!lines_.resumed()) {
+        const auto take = [&event](const char*& at, const char* end, Fault& wrong) {
+            return take_request_line(at, end, event.head, wrong);
+        };
+        const uint32_t limit = std::min(limits_->request_line, limits_->head);
+        step = lines_.take_first(input, limit, Fault::long_request_line, take, fault);
     }
-    const auto taken = static_cast<std::size_t>(field - first);
-    table.take(taken);
-    fields_ = static_cast<uint16_t>(fields_ + taken);
-    lines_.line_start = static_cast<uint32_t>(at - start);
-    if (line == Line::empty) return Step::event;
-    return stop_at(line, fault, input, limit, too_long);
-}
-
-// No end yet of the line at lines_.line_start.
-Step RequestParser::wait_for_line(std::string_view input, uint32_t limit, Fault too_long) noexcept {
-    if (input.size() > limit) return fail(too_long);
-    lines_.scanned = static_cast<uint32_t>(input.size());
-    return Step::need_more;
-}
-
-Step RequestParser::stop_at(Line line, Fault fault, std::string_view input, uint32_t limit, Fault too_long) noexcept {
-    if (line == Line::bad) {
-        const std::string_view rest = input.substr(lines_.line_start);
-        const std::size_t length = rest.find('\n');
-        if (length != std::string_view::npos) return fail(lines_.line_start + length + 1 > limit ? too_long : fault);
+    if (step == Step::event) {
+        step = lines_.take_fields(input, event.table, {limits_->head, limits_->fields, Fault::long_head}, fault);
     }
-    return wait_for_line(input, limit, too_long);
-}
-
-Step RequestParser::begin_body() {
-    if (chunked_) {
-        chunks_ = ChunkedDecoder();
-        phase_ = Phase::chunks;
-        return Step::event;
-    }
-    if (remaining_ > body_left_to_limit_) return fail(Fault::long_body);
-    phase_ = Phase::body;
-    return Step::event;
+    return step == Step::error ? fail(fault) : step;
 }
 
 Step RequestParser::read_body(std::string_view& input, Event& event) {
-    if (input.empty()) return Step::need_more;
-    event.kind = Event::Kind::body;
-    event.body = input.substr(0, remaining_);
-    input.remove_prefix(event.body.size());
-    remaining_ -= event.body.size();
-    if (remaining_ == 0) phase_ = Phase::end;
-    return Step::event;
-}
-
-Step RequestParser::read_chunks(std::string_view& input, Event& event) {
-    ChunkedDecoder::Event chunk;
-    const Step step = chunks_.next(input, chunk);
-    if (step == Step::error) return fail(chunks_.fault());
-    // A chunk that is too much is refused when its size is known, before any of it is handed out.
-    const std::size_t taken = step == Step::event ? chunk.data.size() : 0;
-    if (taken + chunks_.remaining() > body_left_to_limit_) return fail(Fault::long_body);
+    Fault fault = Fault::none;
+    const Step step = body_.next(input, event.body, fault);
+    if (step == Step::error) return fail(fault);
     if (step == Step::need_more) return step;
-    if (chunk.data.empty()) {
-        rewind();
-        phase_ = Phase::trailers;
-        return read_trailers(input, event);
-    }
-    body_left_to_limit_ -= taken;
     event.kind = Event::Kind::body;
-    event.body = chunk.data;
-    return Step::event;
+    if (!event.body.empty()) return step;
+
+    const bool chunked = body_.kind() == BodyReader::Kind::chunks;
+    begin_lines();
+    phase_ = chunked ? Phase::trailers : Phase::end;
+    return next(input, event);
 }
 
 Step RequestParser::read_trailers(std::string_view& input, Event& event) {
-    if (input.empty()) return Step::need_more;
-    const bool resumed = lines_.line_start != 0;
-    event.table.clear();
-    if (const Step step = take_fields(input, event.table, limits_->trailers, Fault::long_trailers);
-        step != Step::event) {
-        return step;
-    }
-    if (resumed) {
-        rewind();
-        event.table.clear();
-        take_fields(input, event.table, limits_->trailers, Fault::long_trailers);
-    }
-    for (const Header& header : event.table.list()) {
-        if (is_framing_field(header.name)) return fail(Fault::forbidden_trailer);
-    }
-    input.remove_prefix(lines_.line_start);
-    return finish(event);
+    Fault fault = Fault::none;
+    const LineLimits limits{limits_->trailers, limits_->fields, Fault::long_trailers};
+    const Step step = lines_.take_trailers(input, event.table, limits, fault);
+    if (step == Step::error) return fail(fault);
+    return step == Step::event ? finish(event) : step;
 }
 
 Step RequestParser::finish(Event& event) {
-    rewind();
+    begin_lines();
     phase_ = Phase::head;
     skipped_blank_ = false;
     event.kind = Event::Kind::end;

@@ -11,16 +11,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
-#include "bine/wire/http1/chunked.h"
+#include "bine/wire/http1/body_reader.h"
 #include "bine/wire/http1/fault.h"
+#include "bine/wire/http1/head_lines.h"
 #include "bine/wire/http1/message.h"
 #include "bine/wire/protocol.h"
 
 namespace bine::http1 {
-
-enum class Line : uint8_t;
 
 // Defaults of bine; a caller's own object must outlive the parsers that it is given to.
 struct Limits {
@@ -57,54 +57,34 @@ public:
 
     // For the request whose head came last, before the next call of next().
     void limit_body(uint64_t most) noexcept {
-        if (phase_ == Phase::begin_body || phase_ == Phase::chunks) body_left_to_limit_ = most;
+        if (phase_ == Phase::begin_body) body_.limit(most);
     }
     // Its Content-Length says that it will be refused.
-    bool body_is_too_long() const noexcept {
-        return phase_ == Phase::begin_body && !chunked_ && remaining_ > body_left_to_limit_;
-    }
-    // Bytes of the body that are known to come: with Content-Length, else 0.
-    uint64_t body_remaining() const noexcept { return phase_ == Phase::body ? remaining_ : 0; }
+    bool body_is_too_long() const noexcept { return phase_ == Phase::begin_body && body_.is_too_long(); }
 
     // Nothing of a request has come: the connection is idle.
-    bool between_requests() const noexcept { return phase_ == Phase::head && lines_.scanned == 0; }
+    bool between_requests() const noexcept { return phase_ == Phase::head && lines_.untouched(); }
 
 private:
-    enum class Phase : uint8_t { head, begin_body, body, chunks, trailers, end, failed };
+    enum class Phase : uint8_t { head, begin_body, body, trailers, end, failed };
 
     wire::Step read_head(std::string_view& input, Event& event);
     wire::Step skip_blank_line(std::string_view& input) noexcept;
     wire::Step take_head(std::string_view input, Event& event);
-    wire::Step take_fields(std::string_view input, HeaderTable& table, uint32_t limit, Fault too_long);
-    bool line_may_be_complete(std::string_view input) const noexcept;
-    wire::Step wait_for_line(std::string_view input, uint32_t limit, Fault too_long) noexcept;
-    wire::Step stop_at(Line line, Fault fault, std::string_view input, uint32_t limit, Fault too_long) noexcept;
-    wire::Step begin_body();
     wire::Step read_body(std::string_view& input, Event& event);
-    wire::Step read_chunks(std::string_view& input, Event& event);
     wire::Step read_trailers(std::string_view& input, Event& event);
     wire::Step finish(Event& event);
     wire::Step fail(Fault fault) noexcept;
-    void rewind() noexcept;
+    // Of a head and of trailers, and of what is between them.
+    HeadLines& begin_lines() noexcept { return *std::construct_at(&lines_); }
 
     const Limits* limits_;
     union {
-        uint64_t remaining_ = 0;  // of a body with a length
-        ChunkedDecoder chunks_;   // of another
+        HeadLines lines_ = {};
+        BodyReader body_;
     };
-    // Of a head, and of trailers.
-    struct Lines {
-        uint32_t line_start = 0;  // everything before it is known to be right
-        uint32_t scanned = 0;     // no line ends between line_start and here
-    };
-    union {
-        Lines lines_ = {};
-        uint64_t body_left_to_limit_;  // of what is between them
-    };
-    uint16_t fields_ = 0;  // that ended before line_start
     Phase phase_ = Phase::head;
     Fault fault_ = Fault::none;
-    bool chunked_ = false;
     bool skipped_blank_ = false;
 };
 
