@@ -53,7 +53,7 @@ void Fields::add(std::string_view name, std::string_view value) {
         throw Error(Errc::local_protocol, "a header field to send is no name and value: " + escape(name));
     }
     if (http1::is_framing_field(name)) {
-        throw Error(Errc::local_protocol, "only the server sets the header field " + std::string(name));
+        throw Error(Errc::local_protocol, "bine itself sets the header field " + std::string(name));
     }
     note(name, true);
     char* at = grow(name.size() + value.size() + 4);

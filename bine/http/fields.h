@@ -28,7 +28,7 @@ public:
 
     // Appends a field, also when there is one of that name.
     // Errors: throws Error (local_protocol) for a name that is no token or a value with control bytes (nothing that came
-    // from outside can make a line of its own), and for what only the server sets: Content-Length, Transfer-Encoding,
+    // from outside can make a line of its own), and for what bine itself sets: Content-Length, Transfer-Encoding,
     // Connection.
     void add(std::string_view name, std::string_view value);
     // Lines that are known to be right, of literals: "A: b\r\n". They are referred to until something is added.

@@ -19,7 +19,7 @@ constexpr Errc kWrong = Errc::remote_protocol;
 constexpr Errc kMuch = Errc::limit_exceeded;
 
 // In the order of the enumerators.
-constexpr std::array<Row, 34> kRows{{
+constexpr std::array<Row, 42> kRows{{
     {Fault::none, 0, kWrong, "nothing is wrong"},
     {Fault::cut_short, 400, Errc::end_of_stream, "the connection ended inside a message"},
     {Fault::bad_line_end, 400, kWrong, "a line does not end in CR LF"},
@@ -54,13 +54,21 @@ constexpr std::array<Row, 34> kRows{{
     {Fault::many_fields, 431, kMuch, "there are too many header fields"},
     {Fault::long_trailers, 431, kMuch, "the trailers are too long"},
     {Fault::long_body, 413, kMuch, "the body is too long"},
+    {Fault::bad_status_line, 502, kWrong, "the status line is not: version, space, status, space, reason"},
+    {Fault::bad_status, 502, kWrong, "the status is not a number of three digits from 100 on"},
+    {Fault::no_answer, 502, Errc::end_of_stream, "the connection ended before any byte of the answer"},
+    {Fault::unasked_bytes, 502, kWrong, "bytes came that answer no request"},
+    {Fault::unasked_upgrade, 502, kWrong, "the answer is a change of protocol that nobody asked for"},
+    {Fault::long_status_line, 502, kMuch, "the status line is too long"},
+    {Fault::long_answer_head, 502, kMuch, "the head of the answer is too long"},
+    {Fault::many_interim, 502, kMuch, "too many interim answers (1xx) come before the answer itself"},
 }};
 
 constexpr bool in_order() {
     for (std::size_t i = 0; i < kRows.size(); ++i) {
         if (kRows[i].fault != static_cast<Fault>(i)) return false;
     }
-    return kRows.size() == static_cast<std::size_t>(Fault::long_body) + 1;
+    return kRows.size() == static_cast<std::size_t>(Fault::many_interim) + 1;
 }
 static_assert(in_order());
 

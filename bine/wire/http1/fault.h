@@ -1,4 +1,4 @@
-// What can be wrong with a message, with the status that says so. One byte, so that a parser stays small.
+// What can be wrong with a message, with the status that says so (of an answer: that a proxy gives). One byte, so that a parser stays small.
 #pragma once
 
 #include <cstdint>
@@ -42,6 +42,14 @@ enum class Fault : uint8_t {
     many_fields,
     long_trailers,
     long_body,
+    bad_status_line,
+    bad_status,
+    no_answer,
+    unasked_bytes,
+    unasked_upgrade,
+    long_status_line,
+    long_answer_head,
+    many_interim,
 };
 
 // 400 and its kin; 0 for none.

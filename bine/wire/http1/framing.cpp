@@ -88,7 +88,8 @@ void note_connection(std::string_view value, Seen& seen) noexcept {
     }
 }
 
-Fault note_length(std::string_view value, RequestHead& head, Seen& seen) noexcept {
+template <class Head>
+Fault note_length(std::string_view value, Head& head, Seen& seen) noexcept {
     if (seen.length) return Fault::repeated_length;
     const auto number = try_parse_decimal(value, INT64_MAX);
     if (!number) return Fault::bad_length;
@@ -125,7 +126,8 @@ Fault check_codings(std::string_view value) noexcept {
     return others ? Fault::unknown_coding : Fault::none;
 }
 
-Fault note_coding(std::string_view value, RequestHead& head, Seen& seen) noexcept {
+template <class Head>
+Fault note_coding(std::string_view value, Head& head, Seen& seen) noexcept {
     if (seen.coding) return Fault::repeated_coding;
     if (head.minor_version == 0) return Fault::coding_in_1_0;
     seen.coding = head.chunked = true;
@@ -159,7 +161,33 @@ Fault note(const Header& header, RequestHead& head, Seen& seen) noexcept {
     return Fault::none;
 }
 
+// Of an answer. What it says of a host or an expectation means nothing.
+Fault note(const Header& header, AnswerHead& head, Seen& seen) noexcept {
+    switch (known(header.name)) {
+        case Known::content_length: return note_length(header.value, head, seen);
+        case Known::transfer_encoding: return note_coding(header.value, head, seen);
+        case Known::connection: note_connection(header.value, seen); break;
+        case Known::upgrade: seen.upgrade = true; break;
+        default: break;
+    }
+    return Fault::none;
+}
+
 }  // namespace
+
+Fault check_framing(AnswerHead& head) noexcept {
+    head.chunked = head.has_length = false;
+    head.content_length = 0;
+    Seen seen;
+    for (const Header& header : head.headers) {
+        if (!may_matter(header.name)) continue;
+        if (const Fault fault = note(header, head, seen); fault != Fault::none) return fault;
+    }
+    if (seen.length && seen.coding) return Fault::two_lengths;
+    head.keep_alive = !seen.says_close && (head.minor_version == 1 || seen.says_keep_alive);
+    head.upgrades = seen.says_upgrade && seen.upgrade;
+    return Fault::none;
+}
 
 Fault check_framing(RequestHead& head) noexcept {
     head.chunked = head.expects_continue = head.has_length = false;

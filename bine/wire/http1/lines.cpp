@@ -65,6 +65,44 @@ Line take_request_line(const char*& at, const char* end, RequestHead& head, Faul
 
 namespace {
 
+// Three digits, the first of which is none of "0".
+Line take_status(const char*& at, const char* end, int& status, Fault& fault) noexcept {
+    status = 0;
+    for (int i = 0; i < 3; ++i, ++at) {
+        if (at == end) return Line::incomplete;
+        if (!is_digit(*at)) return bad(fault, is_line_end(*at) ? Fault::bad_status_line : Fault::bad_status);
+        status = status * 10 + (*at - '0');
+    }
+    return status >= 100 ? Line::taken : bad(fault, Fault::bad_status);
+}
+
+}  // namespace
+
+Line take_status_line(const char*& at, const char* end, AnswerHead& head, Fault& fault) noexcept {
+    const char* next = at;
+    int version = 0;
+    if (Line line = take_version(next, end, version, fault); line != Line::taken) {
+        if (line == Line::bad && fault == Fault::bad_request_line) fault = Fault::bad_status_line;
+        return line;
+    }
+    if (next == end) return Line::incomplete;
+    if (*next != ' ') return bad(fault, is_line_end(*next) ? Fault::bad_status_line : Fault::bad_version);
+    if (const Line line = take_status(++next, end, head.status, fault); line != Line::taken) return line;
+    if (next == end) return Line::incomplete;
+    if (*next != ' ' && *next != '\r' && *next != '\n') return bad(fault, Fault::bad_status);
+    const char* const reason = *next == ' ' ? next + 1 : next;
+    const char* const stop = skip_value(reason, end);
+    next = stop;
+    if (const Line line = take_line_end(next, end, fault, Fault::bad_status_line); line != Line::taken) return line;
+    if (version != 10 && version != 11) return bad(fault, Fault::unsupported_version);
+    head.reason = {reason, static_cast<std::size_t>(stop - reason)};
+    head.minor_version = static_cast<uint8_t>(version - 10);
+    at = next;
+    return Line::taken;
+}
+
+namespace {
+
 bool is_hex_digit(char c) noexcept { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
 
 // Of the name or the IPv4 address that `text` begins with: what may stand before the port.

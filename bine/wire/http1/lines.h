@@ -17,6 +17,9 @@ enum class Line : uint8_t {
 // Sets method, target, version, and as path what is before the first '?'; says nothing yet about the form of the target.
 Line take_request_line(const char*& at, const char* end, RequestHead& head, Fault& fault) noexcept;
 
+// Sets status, reason and version. The blank behind the status may be missing where there is no reason.
+Line take_status_line(const char*& at, const char* end, AnswerHead& head, Fault& fault) noexcept;
+
 // Splits the target, as the method demands. Fault::none when it is right.
 Fault split_target(RequestHead& head) noexcept;
 

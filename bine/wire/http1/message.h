@@ -1,4 +1,4 @@
-// The words of HTTP/1: methods, header fields, the head of a request. Views and numbers only; nothing is owned here.
+// The words of HTTP/1: methods, header fields, the heads of requests and answers. Views and numbers only; nothing is owned here.
 #pragma once
 
 #include <cstddef>
@@ -95,6 +95,19 @@ struct RequestHead {
     HeaderList headers;
 
     bool has_body() const noexcept { return chunked || content_length != 0; }
+};
+
+// What a client is answered, before the body. The fields say how long the body is, if the request and the status allow one.
+struct AnswerHead {
+    int status = 0;  // 100 to 999
+    uint8_t minor_version = 1;
+    bool keep_alive = true;   // as version and Connection say
+    bool chunked = false;     // the body is chunked
+    bool has_length = false;  // Content-Length was there
+    bool upgrades = false;    // Connection says upgrade and there is an Upgrade field
+    uint64_t content_length = 0;
+    std::string_view reason;  // what the server calls the status; perhaps empty
+    HeaderList headers;
 };
 
 }  // namespace bine::http1

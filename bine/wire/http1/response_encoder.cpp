@@ -1,60 +1,14 @@
 #include "bine/wire/http1/response_encoder.h"
 
-#include <charconv>
-#include <cstring>
-
 #include "bine/wire/http1/chunked.h"
-#include "bine/wire/http1/framing.h"
-#include "bine/wire/http1/lines.h"
+#include "bine/wire/http1/pen.h"
 
 namespace bine::http1 {
 
 namespace {
 
-// Writes into room that is known to be enough.
-class Pen {
-public:
-    explicit Pen(std::span<char> room) noexcept : start_(room.data()), at_(start_) {}
-
-    void put(std::string_view text) noexcept {
-        if (text.empty()) return;
-        std::memcpy(at_, text.data(), text.size());
-        at_ += text.size();
-    }
-    void put(uint64_t number) noexcept { at_ = std::to_chars(at_, at_ + 20, number).ptr; }
-    void put(const Header& header) noexcept {
-        put(header.name);
-        put(": ");
-        put(header.value);
-        put("\r\n");
-    }
-    std::size_t used() const noexcept { return static_cast<std::size_t>(at_ - start_); }
-
-private:
-    char* start_;
-    char* at_;
-};
-
 // Status line, framing fields and the empty line take no more than this, without a reason phrase of forty bytes.
 constexpr std::size_t kRoomForTheRest = 256;
-
-std::size_t room_for(std::span<const Header> headers) noexcept {
-    std::size_t room = 0;
-    for (const Header& header : headers) room += header.name.size() + header.value.size() + 4;
-    return room;
-}
-
-Result<> check(std::span<const Header> headers) {
-    for (const Header& header : headers) {
-        if (!is_sendable(header.name, header.value)) {
-            return fail(Errc::local_protocol, "a header field to send is no name and value");
-        }
-        if (is_framing_field(header.name)) {
-            return fail(Errc::local_protocol, "a header field to send is for the server alone to set");
-        }
-    }
-    return {};
-}
 
 void put_status_line(Pen& pen, int status) noexcept {
     if (status == 200) {
@@ -84,7 +38,7 @@ Result<> ResponseEncoder::begin(const ResponseHead& head) {
     if (begun()) return fail(Errc::local_protocol, "the response has begun already");
     if (!is_status(head.status)) return fail(Errc::local_protocol, "a response has a status from 200 to 599, or 101");
     if (!head.headers.empty()) {
-        if (Result<> checked = check(head.headers); !checked) return checked;
+        if (Result<> checked = check_fields(head.headers); !checked) return checked;
     }
     framing_ = choose_framing(head);
     length_ = head.length.value_or(0);
@@ -173,14 +127,10 @@ Result<> ResponseEncoder::end(std::span<const Header> trailers, Output& output) 
         return fail(Errc::local_protocol, "the body is shorter than its Content-Length");
     }
     if (!trailers.empty()) {
-        if (Result<> checked = check(trailers); !checked) return checked;
+        if (Result<> checked = check_fields(trailers); !checked) return checked;
     }
     if (framing_ == Framing::chunked) {
-        Pen pen(output.prepare(8 + room_for(trailers)));
-        pen.put("0\r\n");
-        for (const Header& trailer : trailers) pen.put(trailer);
-        pen.put("\r\n");
-        output.commit(pen.used());
+        append_last_chunk(output, trailers);
     }
     framing_ = Framing::ended;
     return {};
