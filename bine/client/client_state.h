@@ -1,0 +1,72 @@
+// What a client is made of, and the way of one request through it. Inner part of the client.
+//
+// A trip: find the route, lease a connection or make one, ask on it; again when the connection was dead; on to where a redirect
+// leads. All that it uses is held by what it runs in, so that a client may be destroyed meanwhile.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bine/async/scope.h"
+#include "bine/client/client.h"
+#include "bine/client/client_exchange.h"
+#include "bine/client/client_trace.h"
+#include "bine/client/connection_pool.h"
+#include "bine/client/connector.h"
+#include "bine/tls/context.h"
+
+namespace bine::http {
+
+struct Client::State final : Counted {
+    State(Reactor& reactor, const ClientOptions& options, std::optional<tls::Context> context);
+
+    // For an https request. Errors: the machine's certificates cannot be read.
+    Result<std::optional<tls::Context>> context_for(const Route& route);
+
+    Reactor& reactor;
+    ClientOptions options;
+    std::string user_agent;
+    std::string unix_path;
+    std::optional<tls::Context> context;
+    Ref<ConnectionPool> pool;
+    Scope scope;
+    uint64_t trips = 0;
+};
+
+class ClientTrip final : public Counted, private ConnectListener {
+public:
+    ClientTrip(Ref<Client::State> state, ClientRequest request);
+
+    static Deferred<ClientResponse> travel(Ref<ClientTrip> trip);
+
+private:
+    class Listener;
+    using Asked = std::unique_ptr<ClientExchange>;
+
+    Deferred<Asked> ask();
+    Deferred<Ref<ConnectionHandle>> find_connection(bool& reused);
+    Deferred<Ref<ConnectionHandle>> connect(PoolPlace place);
+    Deferred<Asked> ask_on(ClientConnection& connection);
+    Result<bool> follow(ClientExchange& exchange);
+    Deferred<> drain(Asked exchange);
+    ClientResponse respond(Asked exchange);
+
+    Route route() const;
+    RequestForm form() const;
+    ExchangeTimes times() const;
+    Error in_context(const Error& error) const;
+    Trip trip() const noexcept { return {number_, request_->method(), request_->url()}; }
+    void connected() override;
+    void secured() override;
+
+    Ref<Client::State> state_;
+    std::shared_ptr<ClientRequest> request_;
+    std::vector<Hop> history_;
+    Deadline deadline_;
+    uint64_t number_;
+    TimePoint began_{};  // what is being measured
+};
+
+}  // namespace bine::http

@@ -1,0 +1,62 @@
+// From a route - whom, by which way - to a connection that speaks HTTP: name, TCP or a Unix socket, a tunnel through a proxy,
+// TLS. Inner part of the client.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "bine/async/deferred.h"
+#include "bine/client/client_connection.h"
+#include "bine/client/connection_pool.h"
+#include "bine/client/time_limit.h"
+#include "bine/tls/context.h"
+#include "bine/wire/url.h"
+
+namespace bine {
+class Reactor;
+}
+
+namespace bine::http {
+
+struct Route {
+    std::string host;  // to connect to
+    uint16_t port = 0;
+    std::string unix_path{};      // instead of that; a leading '@' is Linux's abstract space
+    std::string tunnel_to{};      // what the proxy there is asked for: "example.org:443"
+    std::string tunnel_fields{};  // "Name: value\r\n"... of that question
+    std::string secure_name{};    // whom TLS is for; empty: no TLS
+
+    // Equal for those that may share a connection.
+    std::string key() const;
+    // "example.org:80", "example.org:443 through proxy:3128": for errors.
+    std::string in_words() const;
+};
+
+struct ConnectTimes {
+    Duration connect, handshake;  // 0: no limit
+    Deadline whole;
+};
+
+struct ConnectionSettings {
+    http1::AnswerLimits limits;
+    KeepOptions keep;
+};
+
+// What is told on the way.
+class ConnectListener {
+public:
+    virtual void connected() = 0;
+    virtual void secured() = 0;
+
+protected:
+    ~ConnectListener() = default;
+};
+
+// `context` only where the route has TLS; `listener` may be null and outlives the Deferred. Dropping it gives the attempt up,
+// and its place. Errors: with the route and what was being done.
+Deferred<Ref<ConnectionHandle>> open_connection(Reactor& reactor, Route route, PoolPlace place, ConnectTimes times,
+                                                ConnectionSettings settings, std::optional<tls::Context> context,
+                                                ConnectListener* listener);
+
+}  // namespace bine::http
