@@ -219,7 +219,7 @@ Deferred<std::string> ClientExchange::read() {
         if (connection_) connection_->want_input();
         co_return piece;
     }
-    if (!ended_) co_return bine::fail(*error_);
+    if (!ended_) co_return bine::fail(error_->with_context(request_->method() + " " + request_->url().to_string()));
     co_return std::string();
 }
 

@@ -48,9 +48,13 @@ public:
     void play(Function<Deferred<>(Reactor&)> program, Duration limit = std::chrono::hours(2)) {
         sim::Host& client = world.add_host("client");
         client.run([program = std::move(program)](Reactor& reactor) mutable { return program(reactor); });
-        const bool ended = world.run_until([&client] { return client.done(); }, limit);
-        CHECK(ended);
-        world.finish();
+        try {
+            const bool ended = world.run_until([&client] { return client.done(); }, limit);
+            CHECK(ended);
+            world.finish();
+        } catch (const sim::Violation& violation) {
+            FAIL_CHECK(violation.text);
+        }
     }
 
     sim::World world;
