@@ -40,14 +40,17 @@ TEST_CASE("each kind of malformed answer has its error") {
              {"HTTP/1.1 200 OK\r\nA : b\r\n\r\n", Errc::remote_protocol, "blank before the colon"},
              {"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", Errc::remote_protocol, "second line"},
              {"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Errc::remote_protocol, "Content-Length"},
-             {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", Errc::remote_protocol, "both"},
+             {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", Errc::remote_protocol,
+              "both"},
              {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", Errc::remote_protocol, "chunk"},
-             {"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", Errc::remote_protocol, "nobody asked"},
+             {"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n", Errc::remote_protocol,
+              "nobody asked"},
              {"", Errc::end_of_stream, "before any byte of the answer"},
              {"HTTP/1.1 200", Errc::end_of_stream, "inside a message"},
              {"HTTP/1.1 100 Continue\r\n\r\n", Errc::end_of_stream, "inside a message"},
              {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", Errc::end_of_stream, "inside a message"},
-             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", Errc::end_of_stream, "inside a message"},
+             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", Errc::end_of_stream,
+              "inside a message"},
          }) {
         CAPTURE(one.bytes);
         const Error error = error_for(std::string(one.bytes));
@@ -93,7 +96,8 @@ TEST_CASE("bytes behind an answer are not taken for the next one") {
     scene.script("a", [&connections](Reactor&, Stream stream) -> Deferred<> {
         ++connections;
         co_await stream.read_until("\r\n\r\n");
-        co_await stream.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\noneHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+        co_await stream.write(
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\noneHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
         co_await stream.read_some();
     });
     scene.play([](Reactor& reactor) -> Deferred<> {
@@ -166,7 +170,8 @@ TEST_CASE("a field that would make a line of its own is refused before anything 
         CHECK(value.error().is(Errc::local_protocol));
         const Result<Answer> name = co_await refused([](ClientRequest& r) { r.add("A b", "c"); });
         CHECK(name.error().is(Errc::local_protocol));
-        const Result<Answer> framing = co_await refused([](ClientRequest& r) { r.set("Transfer-Encoding", "chunked"); });
+        const Result<Answer> framing =
+            co_await refused([](ClientRequest& r) { r.set("Transfer-Encoding", "chunked"); });
         CHECK(framing.error().is(Errc::local_protocol));
     });
     CHECK_FALSE(asked);
@@ -279,10 +284,12 @@ TEST_CASE("a connection that is reset at any byte gives an error or the answer, 
 TEST_CASE("a producer that fails, or breaks its word, is the error of the request") {
     const testing::CapturedLogs quiet;
     Scene scene;
-    scene.serve("a", [] { return [](Request& request) -> Deferred<Response> {
-                    const std::string body = co_await request.body();
-                    co_return Response::text(body);
-                }; });
+    scene.serve("a", [] {
+        return [](Request& request) -> Deferred<Response> {
+            const std::string body = co_await request.body();
+            co_return Response::text(body);
+        };
+    });
     scene.play([](Reactor& reactor) -> Deferred<> {
         Client client(reactor);
         ClientRequest failing("POST", "http://a/");

@@ -107,7 +107,16 @@ void ConnectionPool::serve() noexcept {
     const Ref<ConnectionPool> self(this);
     const ChainBatch batch;
     serving_ = true;
-    for (std::size_t passed = 0; passed < ring_.size();) {
+    do {
+        while (serve_ring(Means::kept)) {
+        }
+    } while (serve_ring(Means::any));
+    serving_ = false;
+}
+
+// The first in the ring who can be served; false when there is none.
+bool ConnectionPool::serve_ring(Means means) {
+    for (std::size_t left = ring_.size(); left > 0; --left) {
         PoolHost& host = *ring_.front();
         ring_.pop_front();
         if (host.waiters.empty()) {
@@ -115,18 +124,20 @@ void ConnectionPool::serve() noexcept {
             forget_if_empty(host);
             continue;
         }
-        passed = serve_one(host) ? 0 : passed + 1;
+        const bool served = serve_one(host, means);
         ring_.push_back(&host);
+        if (served) return true;
     }
-    serving_ = false;
+    return false;
 }
 
-bool ConnectionPool::serve_one(PoolHost& host) {
+bool ConnectionPool::serve_one(PoolHost& host, Means means) {
     if (PooledConnection* kept = host.idle.front()) {
         take_out(*kept);
         host.waiters.pop_front()->resolve(Lease(Ref<ConnectionPool>(this), host, *kept));
         return true;
     }
+    if (means == Means::kept && host.places > 0) return false;
     if (host.places >= most_per_host_ || !make_room()) return false;
     host.waiters.pop_front()->resolve(Lease(PoolPlace(*this, host)));
     return true;

@@ -3,8 +3,9 @@
 //
 // Theory. A place is the right to have one connection to a host; the pool hands out at most so many in all, and so many to a
 // host. A connection holds its place as long as it lives. Who asks gets a Lease: a connection that was kept, or a place to
-// make one. Hosts for which somebody waits stand in a ring and are served in turn, the requests to one host in their order;
-// a connection that nobody uses is closed when its place is wanted for another host. A Lease that is not used gives back
+// make one. Hosts for which somebody waits stand in a ring and are served in turn, the requests to one host in their order.
+// A connection that nobody uses is closed when its place is wanted for another host; one whose own host waits, only for a
+// host that has none at all: so nobody starves, and connections are not made and closed in turn. A Lease that is not used gives back
 // what it holds, so a waiter that is cancelled on the way loses nothing.
 //
 // Shared by the client, its connections and what waits, whichever ends last. One thread.
@@ -129,8 +130,11 @@ private:
     friend class Lease;
 
     void keep(PoolHost& host, PooledConnection& connection) noexcept;
+    // By what somebody is served: by a connection that is there, unless there is none to that host; or by a new one, too.
+    enum class Means : uint8_t { kept, any };
     void serve() noexcept;
-    bool serve_one(PoolHost& host);
+    bool serve_ring(Means means);
+    bool serve_one(PoolHost& host, Means means);
     bool make_room() noexcept;
     void take_out(PooledConnection& connection) noexcept;
     void forget_if_empty(PoolHost& host) noexcept;

@@ -28,12 +28,12 @@ Handler mirror() {
 // /STATUS?to leads to `to`; anything else mirrors.
 Handler crossroads() {
     return Handler::selector([self = mirror(), leads = Handler([](Request& request) {
-                                  const int status = std::stoi(std::string(request.path().substr(1)));
-                                  Response response(status);
-                                  response.set("Location", http1::Query::decode(request.query()));
-                                  response.body().append("moved");
-                                  return response;
-                              })](Request& request) mutable -> Handler& {
+                                                   const int status = std::stoi(std::string(request.path().substr(1)));
+                                                   Response response(status);
+                                                   response.set("Location", http1::Query::decode(request.query()));
+                                                   response.body().append("moved");
+                                                   return response;
+                                               })](Request& request) mutable -> Handler& {
         return request.path().starts_with("/3") ? leads : self;
     });
 }
@@ -106,7 +106,8 @@ TEST_CASE("where an answer leads") {
     CHECK(target_of("https://a/", 302, "http://a/", true) == "http://a/");
     for (const std::string_view other : {"ftp://a/", "gopher://a/", "socks5://a/"})
         CHECK(target_of("http://a/", 302, other).find("another scheme") != std::string::npos);
-    for (const std::string_view wrong : {"http://", "http://a b/", "javascript:alert(1)", "file:///etc/passwd", "http:x"})
+    for (const std::string_view wrong :
+         {"http://", "http://a b/", "javascript:alert(1)", "file:///etc/passwd", "http:x"})
         CHECK(target_of("http://a/", 302, wrong).find("no URL of a host") != std::string::npos);
     const std::array<http1::Header, 2> two{{{"Location", "/b"}, {"Location", "/c"}}};
     CHECK_FALSE(redirect_target(*Url::parse("http://a/"), 302, AnswerFields({two.data(), 2}), false));
