@@ -1,11 +1,10 @@
 // tcp, tcp6 and unix, as clients.
-#include <optional>
-
 #include "bine/async/within.h"
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/endpoints/standard_endpoints.h"
-#include "bine/net/connection.h"
+#include "bine/net/happy_eyeballs.h"
 #include "bine/net/resolver.h"
+#include "bine/reactor/reactor.h"
 
 namespace bine {
 
@@ -16,65 +15,28 @@ using Made = Result<std::unique_ptr<ClientEndpoint>>;
 constexpr uint64_t kConnectSeconds = 30;
 constexpr uint64_t kMostSeconds = 86400;
 
-// A factory that several attempts share; the first that connects uses it.
-struct SharedFactory final : Counted {
-    explicit SharedFactory(Factory f) : factory(std::move(f)) {}
-    Factory factory;
-};
-
-// One attempt. Dropping the Deferred gives it up.
-Deferred<> attempt(Reactor& reactor, const Address& remote, const Address& local, Ref<SharedFactory> factory,
-                   const ConnectionOptions& options) {
-    struct Attempt final : Counted {
-        Promise<> promise;
-    };
-    const Ref<Attempt> state(new Attempt);
-    Deferred<> connected = state->promise.deferred();
-    auto connection = Connection::connect(
-        reactor, remote, local, [factory = std::move(factory)] { return factory->factory(); },
-        [state](const Error* error) {
-            Promise<> promise = std::move(state->promise);
-            if (error) {
-                std::move(promise).fail(*error);
-            } else {
-                std::move(promise).resolve();
-            }
-        },
-        options);
-    if (!connection) return failed(connection.error());
-    state->promise.on_cancel([made = *connection]() noexcept { made->cancel_connect(); });
-    return connected;
-}
-
 class TcpClient final : public ClientEndpoint {
 public:
     TcpClient(std::string host, uint16_t port, Address::Family family, Address local, Duration timeout)
         : host_(std::move(host)), port_(port), family_(family), local_(std::move(local)), timeout_(timeout) {}
 
     Deferred<> connect(Reactor& reactor, Factory factory, const ConnectionOptions& options) override {
-        Ref<SharedFactory> shared(new SharedFactory(std::move(factory)));
-        return within(reactor, timeout_, try_all(reactor, host_, port_, family_, local_, std::move(shared), options));
+        ConnectOptions how(options);
+        how.local = local_;
+        how.family = family_;
+        SystemResolver system(reactor);
+        Resolver& resolver = resolver_ ? *resolver_ : system;
+        return within(reactor, timeout_, connect_to_host(reactor, resolver, host_, port_, std::move(factory), how));
     }
+    void use_resolver(Resolver& resolver) noexcept override { resolver_ = &resolver; }
 
 private:
-    // One address after the other, until one answers.
-    static Deferred<> try_all(Reactor& reactor, std::string host, uint16_t port, Address::Family family, Address local,
-                              Ref<SharedFactory> factory, ConnectionOptions options) {
-        const std::vector<Address> addresses = co_await resolve(reactor, host, port, family);
-        std::optional<Error> last;  // resolve() answers one address at least
-        for (const Address& remote : addresses) {
-            const Result<> connected = co_await attempt(reactor, remote, local, factory, options).as_result();
-            if (connected) co_return;
-            last = connected.error();
-        }
-        throw *last;
-    }
-
     const std::string host_;
     const uint16_t port_;
     const Address::Family family_;
     const Address local_;
     const Duration timeout_;
+    Resolver* resolver_ = nullptr;
 };
 
 Made make_tcp(const EndpointDescription& description, Address::Family family) {
@@ -91,6 +53,9 @@ Made make_tcp(const EndpointDescription& description, Address::Family family) {
         const auto given = arguments->string("bind");
         const auto parsed = Address::try_parse_ip(*given, 0);
         if (!parsed) return fail(arguments->error("bind", "it must be an IP address"));
+        if (family != Address::Family::none && parsed->family() != family) {
+            return fail(arguments->error("bind", "it must be an IPv6 address"));
+        }
         local = *parsed;
     }
     return std::make_unique<TcpClient>(std::move(*host), *port, family, local, std::chrono::seconds(*timeout));
@@ -101,8 +66,8 @@ public:
     UnixClient(Address remote, Duration timeout) : remote_(std::move(remote)), timeout_(timeout) {}
 
     Deferred<> connect(Reactor& reactor, Factory factory, const ConnectionOptions& options) override {
-        Ref<SharedFactory> shared(new SharedFactory(std::move(factory)));
-        return within(reactor, timeout_, attempt(reactor, remote_, Address(), std::move(shared), options));
+        return within(reactor, timeout_,
+                      connect_to_any(reactor, {remote_}, std::move(factory), ConnectOptions(options)));
     }
 
 private:

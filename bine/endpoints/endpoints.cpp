@@ -13,6 +13,7 @@ struct Endpoints::Tables {
     std::map<std::string, ServerMaker, std::less<>> servers;
     std::map<std::string, ServerWrapper, std::less<>> wrappers;
     std::map<std::string, ClientMaker, std::less<>> clients;
+    Resolver* resolver = nullptr;
 };
 
 namespace {
@@ -49,6 +50,8 @@ void Endpoints::add_client(std::string name, ClientMaker maker) {
     tables_->clients[std::move(name)] = std::move(maker);
 }
 
+void Endpoints::set_resolver(Resolver& resolver) noexcept { tables_->resolver = &resolver; }
+
 Result<std::unique_ptr<ServerEndpoint>> Endpoints::server(std::string_view text) {
     const auto prefix = split_endpoint(text);
     if (!prefix) return fail(prefix.error());
@@ -71,7 +74,11 @@ Result<std::unique_ptr<ClientEndpoint>> Endpoints::client(std::string_view text)
     const auto description = parse_endpoint(text);
     if (!description) return fail(description.error());
     const auto maker = tables_->clients.find(description->name);
-    if (maker != tables_->clients.end()) return maker->second(*description);
+    if (maker != tables_->clients.end()) {
+        auto made = maker->second(*description);
+        if (made && tables_->resolver) (*made)->use_resolver(*tables_->resolver);
+        return made;
+    }
     std::vector<std::string> names;
     list_names(tables_->clients, names);
     return fail(unknown(text, description->name, "client", std::move(names)));

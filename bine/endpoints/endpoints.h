@@ -27,6 +27,7 @@
 namespace bine {
 
 class Reactor;
+class Resolver;
 struct EndpointDescription;  // bine/endpoints/endpoint_string.h
 
 // Where to listen, understood and not yet done. Used once: by listen(), or by open() and the others.
@@ -49,6 +50,9 @@ public:
     virtual ~ClientEndpoint() = default;
     // Ends when the protocol has had connection_made. Dropping the Deferred gives up the attempt.
     virtual Deferred<> connect(Reactor& reactor, Factory factory, const ConnectionOptions& options) = 0;
+    // Who answers for names from now on; the system's resolver, if nobody does. An endpoint that wraps another hands it on;
+    // one without names has no use for it. Lifetime: `resolver` outlives what is being connected.
+    virtual void use_resolver(Resolver& resolver) noexcept { (void)resolver; }
 };
 
 class Endpoints {
@@ -67,6 +71,10 @@ public:
     // "name:" before another server endpoint.
     void add_server_wrapper(std::string name, ServerWrapper wrapper);
     void add_client(std::string name, ClientMaker maker);
+
+    // Who answers for the names of hosts in clients that are made from now on, in place of the system's resolver. Lifetime:
+    // `resolver` outlives this, and what is being connected.
+    void set_resolver(Resolver& resolver) noexcept;
 
     // Errors: invalid_argument, not_found with the names that are known.
     Result<std::unique_ptr<ServerEndpoint>> server(std::string_view text);
