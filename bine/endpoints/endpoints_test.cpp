@@ -13,6 +13,7 @@
 #include "bine/endpoints/listen.h"
 #include "bine/endpoints/proxied.h"
 #include "bine/endpoints/react.h"
+#include "bine/net/resolver.h"
 #include "bine/sim/world.h"
 #include "tests/net/child.h"
 
@@ -154,6 +155,44 @@ TEST_CASE("a program adds its own names, in front of others too, and may give a 
     CHECK(seen.events == "m");
     seen.transport->abort();
     CHECK(run_until(reactor, [&] { return seen.destroyed; }));
+}
+
+// Knows one address for every name.
+class Fixed final : public Resolver {
+public:
+    explicit Fixed(Address address) : address_(std::move(address)) {}
+    std::vector<std::string> asked;
+
+private:
+    Deferred<std::vector<Address>> look_up(std::string host, uint16_t port, Address::Family) override {
+        asked.push_back(std::move(host));
+        return ready(std::vector<Address>{address_.with_port(port)});
+    }
+
+    const Address address_;
+};
+
+TEST_CASE("tcp: asks the resolver that its Endpoints were given") {
+    Reactor reactor{native_driver()};
+    Endpoints endpoints;
+    Fixed resolver(Address::loopback(0));
+    endpoints.set_resolver(resolver);
+    auto port = wait_for(reactor, listen(reactor, "tcp:0:interface=127.0.0.1", echo_line));
+    REQUIRE(port);
+    const std::string number = std::to_string(port->address().port());
+    Seen seen;
+    const auto made = wait_for(
+        reactor, connect(reactor, "tcp:nowhere.invalid:" + number, recording(seen), ConnectionOptions(), endpoints));
+    CHECK(error_of(made) == "no error");
+    CHECK(resolver.asked == std::vector<std::string>{"nowhere.invalid"});
+    seen.transport->abort();
+    CHECK(run_until(reactor, [&] { return seen.destroyed; }));
+}
+
+TEST_CASE("tcp6: binds to IPv6 addresses only") {
+    Endpoints endpoints;
+    CHECK(error_of(endpoints.client("tcp6:[::1]:9:bind=127.0.0.1")) ==
+          "endpoint \"tcp6:[::1]:9:bind=127.0.0.1\": bind is \"127.0.0.1\"; it must be an IPv6 address");
 }
 
 TEST_CASE("connecting ends when its time is over, or with what went wrong") {

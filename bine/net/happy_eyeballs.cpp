@@ -96,9 +96,8 @@ void HappyEyeballs::ask(Resolver& resolver, const std::string& host, uint16_t po
 
 void HappyEyeballs::put(Resolver& resolver, const std::string& host, uint16_t port, Family asked, Question& question) {
     Deferred<Result<std::vector<Address>>> answer = resolver.resolve(host, port, asked).as_result();
-    question.waiting = std::move(answer).then([this, &question](Result<std::vector<Address>> found) {
-        answered(question, std::move(found));
-    });
+    question.waiting = std::move(answer).then(
+        [this, &question](Result<std::vector<Address>> found) { answered(question, std::move(found)); });
 }
 
 void HappyEyeballs::answered(Question& question, Result<std::vector<Address>> found) {
@@ -230,8 +229,8 @@ Error HappyEyeballs::failure() const {
         text += (i == 0 ? "" : "; ") + reasons[i].text();
     }
     if (reasons.size() > kMostReasons) text += "; and " + std::to_string(reasons.size() - kMostReasons) + " more";
-    const auto telling = std::find_if(reasons.rbegin(), reasons.rend(),
-                                      [](const Error& error) { return !error.is(Errc::not_found); });
+    const auto telling =
+        std::find_if(reasons.rbegin(), reasons.rend(), [](const Error& error) { return !error.is(Errc::not_found); });
     return Error(telling != reasons.rend() ? telling->code() : reasons.back().code(), text);
 }
 
