@@ -32,8 +32,11 @@ public:
         std::size_t written = 0;
         // More may be waiting inside as long as the room was filled; asked for more often than that, the library complains.
         while (written == 0 && (full_ || !input.empty())) {
-            if (magic_ < kMagic && !see_magic(input)) return not_a_frame(input);
-            ZSTD_inBuffer in{input.data(), input.size(), 0};
+            const std::size_t before = magic_;
+            if (before < kMagic && !see_magic(input)) return not_a_frame(input);
+            // The first bytes of a frame go in alone: given a whole frame, the library takes a short cut that judges some
+            // broken ones otherwise.
+            ZSTD_inBuffer in{input.data(), before < kMagic ? magic_ - before : input.size(), 0};
             ZSTD_outBuffer out{room.data(), room.size(), 0};
             const std::size_t answer = ZSTD_decompressStream(stream_, &out, &in);
             if (ZSTD_isError(answer)) return fail(error(ZSTD_getErrorCode(answer)));
