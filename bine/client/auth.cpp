@@ -149,8 +149,8 @@ private:
                 rest_.remove_prefix(i + 1);
                 return true;
             }
-            if (rest_[i] == '\\' && ++i == rest_.size()) return false;
-            value += rest_[i];
+            if (rest_[i] == '\\') ++i;
+            if (i < rest_.size()) value += rest_[i];
         }
         return false;
     }
