@@ -1,0 +1,35 @@
+#include "bine/names/service_order.h"
+
+#include <algorithm>
+
+namespace bine::names {
+
+namespace {
+
+using Place = std::vector<Service>::iterator;
+
+// The one that the running sum of the weights reaches `drawn` at.
+Place reached(Place first, Place last, uint64_t drawn) {
+    uint64_t sum = 0;
+    return std::find_if(first, last, [&](const Service& one) { return (sum += one.weight) >= drawn; });
+}
+
+}  // namespace
+
+std::vector<Service> order_services(std::vector<Service> services, Function<uint64_t(uint64_t n)> below) {
+    // Those without a weight stand in front, so that they have a small chance.
+    std::stable_sort(services.begin(), services.end(), [](const Service& a, const Service& b) {
+        return std::pair(a.priority, a.weight != 0) < std::pair(b.priority, b.weight != 0);
+    });
+    for (auto first = services.begin(); first != services.end(); ++first) {
+        uint64_t sum = 0;
+        auto last = first;
+        for (; last != services.end() && last->priority == first->priority; ++last) sum += last->weight;
+        if (last - first < 2) continue;
+        const auto chosen = reached(first, last, below(sum));
+        std::rotate(first, chosen, chosen + 1);
+    }
+    return services;
+}
+
+}  // namespace bine::names
