@@ -9,11 +9,14 @@
 #include <memory>
 #include <sstream>
 
+#include "bine/base/text.h"
+
 namespace bine::names {
 
 namespace {
 
 constexpr uint16_t kPort = 53;
+constexpr uint64_t kMostLimit = 30;
 constexpr std::size_t kMostLabelBytes = 63;
 constexpr std::size_t kMostNameBytes = 253;
 
@@ -58,14 +61,28 @@ void read_rest(ares_channeldata* channel, Configuration& configuration) {
     if (ares_save_options(channel, &saved, &set) != ARES_SUCCESS) return;
     for (int i = 0; i < saved.ndomains; ++i) configuration.search.emplace_back(saved.domains[i]);
     if (saved.ndots >= 0) configuration.ndots = static_cast<unsigned>(saved.ndots);
-    if (saved.timeout > 0) configuration.timeout = std::chrono::milliseconds(saved.timeout);
-    if (saved.tries > 0) configuration.tries = static_cast<unsigned>(saved.tries);
     configuration.rotate = (set & ARES_OPT_ROTATE) != 0;
     const std::string_view lookups = saved.lookups ? saved.lookups : "fb";
     configuration.asks_hosts = lookups.find('f') != lookups.npos;
     configuration.asks_servers = lookups.find('b') != lookups.npos;
     configuration.hosts_first = lookups.starts_with('f');
     ares_destroy_options(&saved);
+}
+
+// The options of resolv.conf(5) that c-ares has other names for.
+void read_limits(const std::string& text, Configuration& configuration) {
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string word;
+        if (!(words >> word) || word != "options") continue;
+        while (words >> word) {
+            const auto value = try_parse_decimal(std::string_view(word).substr(word.find(':') + 1), kMostLimit);
+            if (!value || *value == 0) continue;
+            if (word.starts_with("timeout:")) configuration.timeout = std::chrono::seconds(*value);
+            if (word.starts_with("attempts:")) configuration.tries = static_cast<unsigned>(*value);
+        }
+    }
 }
 
 void apply(const ResolverOptions& options, Configuration& configuration) {
@@ -105,6 +122,7 @@ Configuration read_configuration(const ResolverOptions& options) {
     if (const Channel channel = configured_channel(options.resolv_conf)) {
         read_servers(channel.get(), configuration);
         read_rest(channel.get(), configuration);
+        read_limits(read_file(options.resolv_conf), configuration);
     }
     if (::access(options.resolv_conf.c_str(), R_OK) != 0) {
         configuration.servers.clear();
