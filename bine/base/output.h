@@ -14,25 +14,9 @@
 
 #include "bine/base/descriptor.h"
 #include "bine/base/ref.h"
+#include "bine/base/shared_bytes.h"
 
 namespace bine {
-
-// Immutable bytes with several owners: a prepared message, a cached file.
-class SharedBytes {
-public:
-    static SharedBytes copy(std::string_view bytes);
-    static SharedBytes take(std::string bytes);
-
-    std::string_view view() const noexcept { return block_ ? std::string_view(block_->bytes) : std::string_view(); }
-
-private:
-    friend class Output;
-    struct Block final : Counted {
-        explicit Block(std::string owned) : bytes(std::move(owned)) {}
-        const std::string bytes;
-    };
-    Ref<Block> block_;
-};
 
 class Output {
 public:

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "bine/base/output.h"
+#include "bine/base/shared_bytes.h"
 
 struct sockaddr;
 

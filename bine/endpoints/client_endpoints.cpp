@@ -67,7 +67,7 @@ public:
 
     Deferred<> connect(Reactor& reactor, Factory factory, const ConnectionOptions& options) override {
         return within(reactor, timeout_,
-                      connect_to_any(reactor, {remote_}, std::move(factory), ConnectOptions(options)));
+                      connect_to_any(reactor, std::span(&remote_, 1), std::move(factory), ConnectOptions(options)));
     }
 
 private:

@@ -215,6 +215,7 @@ std::optional<Error> Answer::check_header() {
     reader_.number(2);
     if (reader_.error()) return reader_.error();
     if (!(flags & 0x8000)) return malformed("its message is no answer");
+    if (flags & 0x0200) return malformed("its message says that it is cut short");
     if (questions != 1) return malformed("its message answers no question, or several");
     const std::string asked = reader_.name();
     const std::size_t type = reader_.number(2);

@@ -15,7 +15,7 @@ constexpr std::size_t kMostNameSteps = 20000;  // labels and pointers of all its
 
 // What `message` says about `name`, which has no dot at its end, ignoring case. Aliases (CNAME) are followed as far as the
 // message goes; what is no answer to the question is ignored.
-// Errors: remote_protocol, when it is no answer to that question, or malformed; limit_exceeded, beyond the bounds above;
+// Errors: remote_protocol, when it is no answer to that question, cut short or malformed; limit_exceeded, beyond the bounds above;
 // EAGAIN of the system's, when the server says that it failed or refuses ("SERVFAIL: it could not find out").
 Result<Records> parse_answer(std::string_view message, std::string_view name, RecordType type);
 

@@ -144,6 +144,8 @@ TEST_CASE("answers to other questions, and what is no answer, are refused") {
           "its message answers no question, or several");
     CHECK(error_of(MessageWriter(7, 0x0100).question("a.example", testing::kA).message()) ==
           "its message is no answer");
+    CHECK(error_of(MessageWriter(7, 0x8380).question("a.example", testing::kA).a("a.example", 9, kIp).message()) ==
+          "its message says that it is cut short");
 }
 
 TEST_CASE("a message that ends anywhere before its end is cut short") {

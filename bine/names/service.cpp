@@ -1,9 +1,12 @@
 #include "bine/names/service.h"
 
 #include <memory>
+#include <optional>
 
 #include "bine/async/within.h"
 #include "bine/endpoints/endpoint_string.h"
+#include "bine/endpoints/endpoints.h"
+#include "bine/names/resolver.h"
 #include "bine/reactor/reactor.h"
 
 namespace bine::names {

@@ -6,11 +6,15 @@
 
 #include <string>
 
-#include "bine/endpoints/endpoints.h"
-#include "bine/names/resolver.h"
 #include "bine/net/happy_eyeballs.h"
 
+namespace bine {
+class Endpoints;
+}
+
 namespace bine::names {
+
+class Resolver;
 
 // Tries the places of `service` one after the other, each as connect_to_host() does, all but the last for 10 s at most.
 // `factory` is called once, and what it refuses or throws is the result. No time limit on the whole: see within(). Dropping

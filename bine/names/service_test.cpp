@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "bine/endpoints/listen.h"
+#include "bine/names/resolver.h"
 #include "bine/testing/leftovers.h"
 #include "bine/testing/native_driver.h"
 #include "tests/names/fake_server.h"

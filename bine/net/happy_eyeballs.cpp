@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
+#include <vector>
 
 #include "bine/net/connection.h"
 #include "bine/net/resolver.h"
@@ -234,6 +235,13 @@ Error HappyEyeballs::failure() const {
     return Error(telling != reasons.rend() ? telling->code() : reasons.back().code(), text);
 }
 
+Deferred<> connect_to_list(Reactor& reactor, std::vector<Address> addresses, Factory factory, ConnectOptions options) {
+    HappyEyeballs attempts(reactor, std::move(factory), options, std::string());
+    Deferred<> connected = attempts.connected();
+    attempts.try_all(std::move(addresses));
+    co_await std::move(connected);
+}
+
 }  // namespace
 
 Deferred<> connect_to_host(Reactor& reactor, Resolver& resolver, std::string host, uint16_t port, Factory factory,
@@ -244,11 +252,9 @@ Deferred<> connect_to_host(Reactor& reactor, Resolver& resolver, std::string hos
     co_await std::move(connected);
 }
 
-Deferred<> connect_to_any(Reactor& reactor, std::vector<Address> addresses, Factory factory, ConnectOptions options) {
-    HappyEyeballs attempts(reactor, std::move(factory), options, std::string());
-    Deferred<> connected = attempts.connected();
-    attempts.try_all(std::move(addresses));
-    co_await std::move(connected);
+Deferred<> connect_to_any(Reactor& reactor, std::span<const Address> addresses, Factory factory,
+                          ConnectOptions options) {
+    return connect_to_list(reactor, {addresses.begin(), addresses.end()}, std::move(factory), std::move(options));
 }
 
 }  // namespace bine

@@ -6,8 +6,8 @@
 // its time and goes on. The first that succeeds wins and the others are given up. Confined to the reactor's thread.
 #pragma once
 
+#include <span>
 #include <string>
-#include <vector>
 
 #include "bine/async/deferred.h"
 #include "bine/driver/address.h"
@@ -39,8 +39,8 @@ struct ConnectOptions {
 Deferred<> connect_to_host(Reactor& reactor, Resolver& resolver, std::string host, uint16_t port, Factory factory,
                            ConnectOptions options = ConnectOptions());
 
-// The same with addresses that are known, best first.
-Deferred<> connect_to_any(Reactor& reactor, std::vector<Address> addresses, Factory factory,
+// The same with addresses that are known, best first; they are copied.
+Deferred<> connect_to_any(Reactor& reactor, std::span<const Address> addresses, Factory factory,
                           ConnectOptions options = ConnectOptions());
 
 }  // namespace bine

@@ -37,8 +37,8 @@ struct Net {
     Address refusing6() const { return server.address_v6(81); }
     std::size_t open_sockets() { return client.reactor().driver().open_sockets(); }
 
-    void start(std::vector<Address> addresses, ConnectOptions options = ConnectOptions()) {
-        start(connect_to_any(client.reactor(), std::move(addresses), recording(made), options));
+    void start(const std::vector<Address>& addresses, ConnectOptions options = ConnectOptions()) {
+        start(connect_to_any(client.reactor(), addresses, recording(made), options));
     }
     void start(Deferred<> connecting) {
         begun = world.now();
@@ -188,7 +188,7 @@ TEST_CASE("whoever drops it leaves nothing behind, at any time") {
 TEST_CASE("the time limit of the caller is one error, and leaves nothing") {
     Net net;
     net.start(within(net.client.reactor(), 5s,
-                     connect_to_any(net.client.reactor(), {kSilent6, kSilent4}, recording(net.made))));
+                     connect_to_any(net.client.reactor(), std::vector{kSilent6, kSilent4}, recording(net.made))));
     CHECK(net.wait() == -1);
     CHECK(net.result->error().is(Errc::timed_out));
     CHECK(net.left() == "");
@@ -197,10 +197,11 @@ TEST_CASE("the time limit of the caller is one error, and leaves nothing") {
 TEST_CASE("what the factory says is the result, also when other addresses are left") {
     Net net;
     int asked = 0;
-    net.start(connect_to_any(net.client.reactor(), {net.good6(), net.good4()}, [&asked]() -> std::unique_ptr<Protocol> {
-        ++asked;
-        return nullptr;
-    }));
+    net.start(connect_to_any(net.client.reactor(), std::vector{net.good6(), net.good4()},
+                             [&asked]() -> std::unique_ptr<Protocol> {
+                                 ++asked;
+                                 return nullptr;
+                             }));
     CHECK(net.wait() == -1);
     CHECK(net.error() == "the factory refused the connection");
     CHECK(asked == 1);
@@ -214,10 +215,11 @@ TEST_CASE("the factory, or the protocol, may drop what it is made for") {
         net.made.on_event = [&](char event) {
             if (event == 'm' && !by_factory) connecting = Deferred<>();
         };
-        connecting = connect_to_any(net.client.reactor(), {kSilent6, net.good4()}, [&]() -> std::unique_ptr<Protocol> {
-            if (by_factory) connecting = Deferred<>();
-            return std::make_unique<Recording>(net.made);
-        });
+        connecting = connect_to_any(net.client.reactor(), std::vector{kSilent6, net.good4()},
+                                    [&]() -> std::unique_ptr<Protocol> {
+                                        if (by_factory) connecting = Deferred<>();
+                                        return std::make_unique<Recording>(net.made);
+                                    });
         net.world.run_for(1s);
         CHECK(net.made.events == "m");
         CHECK(!connecting);
@@ -240,7 +242,8 @@ TEST_CASE("a reactor that ends, ends it cancelled") {
         sim::World world(1, {});
         std::optional<Reactor> reactor(world.make_driver());
         Seen made;
-        Deferred<> connecting = connect_to_any(*reactor, {silent ? kSilent6 : ip("::1"), kSilent4}, recording(made));
+        Deferred<> connecting =
+            connect_to_any(*reactor, std::vector{silent ? kSilent6 : ip("::1"), kSilent4}, recording(made));
         Deferred<Result<>> result = std::move(connecting).as_result();
         reactor.reset();
         REQUIRE(result.done());
@@ -257,7 +260,7 @@ TEST_CASE("an attempt that fails before it begins is a failure like others") {
     const Address good = listener.address();
     ConnectOptions options;
     options.local = ip("192.0.2.1", 0);  // not ours
-    Deferred<> connecting = connect_to_any(reactor, {good, good}, recording(client), options);
+    Deferred<> connecting = connect_to_any(reactor, std::vector{good, good}, recording(client), options);
     REQUIRE(run_until(reactor, [&] { return connecting.done(); }));
     const auto result = std::move(connecting).result();
     REQUIRE(!result);
