@@ -18,6 +18,7 @@
 #include "bine/endpoints/shared_endpoint.h"
 #include "bine/reactor/signal.h"
 #include "bine/reactor/workers.h"
+#include "bine/tls/context.h"
 #include "bine/tls/endpoints.h"
 
 namespace bine::app {
@@ -157,7 +158,7 @@ private:
         if (!secure) throw secure.error();
         crew_.secure = std::move(*secure);
         Endpoints endpoints;
-        tls::add_endpoints(endpoints, crew_.secure);
+        tls::add_endpoints(endpoints, crew_.secure ? &*crew_.secure : nullptr);
         for (std::size_t i = 0; i < crew_.settings.listen.size(); ++i) {
             auto shared = SharedEndpoint::open(crew_.settings.listen[i], worker_.count(), endpoints);
             if (!shared) {

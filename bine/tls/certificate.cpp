@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <span>
 
 #include "bine/driver/address.h"
 #include "bine/tls/openssl.h"

@@ -11,6 +11,7 @@
 #include "bine/testing/native_driver.h"
 #include "bine/testing/temp_folder.h"
 #include "bine/testing/transport_contract.h"
+#include "bine/tls/context.h"
 #include "bine/tls/protocols.h"
 
 namespace bine::tls {

@@ -1,12 +1,14 @@
 #include "bine/tls/endpoints.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/tls/connection.h"
+#include "bine/tls/context.h"
 
 namespace bine::tls {
 
@@ -178,18 +180,19 @@ MadeClient make_tls_client(Endpoints& endpoints, const EndpointDescription& desc
 
 }  // namespace
 
-void add_endpoints(Endpoints& endpoints, std::optional<Context> server, std::optional<Context> client) {
+void add_endpoints(Endpoints& endpoints, const Context* server, const Context* client) {
+    const auto copy = [](const Context* context) { return context ? std::optional<Context>(*context) : std::nullopt; };
     endpoints.add_server("ssl", [](const EndpointDescription& description) {
         Endpoints standard;
         return make_ssl(standard, description);
     });
-    endpoints.add_server_wrapper("tls", [server](std::unique_ptr<ServerEndpoint> inner) -> MadeServer {
+    endpoints.add_server_wrapper("tls", [server = copy(server)](std::unique_ptr<ServerEndpoint> inner) -> MadeServer {
         if (server) return over(std::move(inner), *server);
         return fail(Errc::invalid_argument,
                     "\"tls:\" before an endpoint needs a certificate: the program gives it to tls::add_endpoints(); "
                     "\"ssl:PORT:certKey=FILE\" names one itself");
     });
-    endpoints.add_client("tls", [client](const EndpointDescription& description) {
+    endpoints.add_client("tls", [client = copy(client)](const EndpointDescription& description) {
         Endpoints standard;
         return make_tls_client(standard, description, client);
     });

@@ -13,16 +13,15 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <string>
 
 #include "bine/endpoints/endpoints.h"
-#include "bine/tls/context.h"
 #include "bine/tls/protocols.h"
 
 namespace bine::tls {
 
-// `server` is for "tls:ENDPOINT", `client` for "tls:HOST:PORT" without a ca; both may be left out.
-void add_endpoints(Endpoints& endpoints, std::optional<Context> server = {}, std::optional<Context> client = {});
+// `server` is for "tls:ENDPOINT", `client` for "tls:HOST:PORT" without a ca; both may be null.
+void add_endpoints(Endpoints& endpoints, const Context* server = nullptr, const Context* client = nullptr);
 
 // TLS over another endpoint.
 std::unique_ptr<ServerEndpoint> over(std::unique_ptr<ServerEndpoint> inner, Context context,

@@ -13,6 +13,7 @@
 #include "bine/testing/native_driver.h"
 #include "bine/testing/temp_folder.h"
 #include "bine/testing/transport_contract.h"
+#include "bine/tls/context.h"
 #include "bine/tls/session.h"
 #include "bine/tls/start_tls.h"
 #include "tests/tls/authority.h"
@@ -125,7 +126,7 @@ TEST_CASE("tls: before another endpoint takes the program's context") {
     CHECK(has(without.error().text(), "needs a certificate"));
     const Context context = Context::server({.identities = {scene.authority.issue({.names = {"localhost"}})}}).value();
     Endpoints endpoints;
-    add_endpoints(endpoints, context);
+    add_endpoints(endpoints, &context);
     CHECK(endpoints.server("tls:tcp:0:interface=127.0.0.1"));
     CHECK(endpoints.server("tls:haproxy:tcp:0"));
 }

@@ -12,6 +12,7 @@
 #include "bine/testing/string_transport.h"
 #include "bine/testing/temp_folder.h"
 #include "bine/testing/transport_contract.h"
+#include "bine/tls/context.h"
 #include "bine/tls/protocols.h"
 #include "bine/tls/session.h"
 #include "tests/tls/authority.h"

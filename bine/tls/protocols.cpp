@@ -1,6 +1,7 @@
 #include "bine/tls/protocols.h"
 
 #include "bine/tls/connection.h"
+#include "bine/tls/context.h"
 
 namespace bine::tls {
 

@@ -16,9 +16,10 @@
 #include "bine/base/function.h"
 #include "bine/base/time.h"
 #include "bine/net/protocol.h"
-#include "bine/tls/context.h"
 
 namespace bine::tls {
+
+class Context;  // bine/tls/context.h
 
 struct HandshakeOptions {
     // From connection_made to the last byte of the handshake; then it ends with timed_out.

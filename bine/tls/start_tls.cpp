@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bine/net/connection_ref.h"
+#include "bine/tls/context.h"
 
 namespace bine::tls {
 

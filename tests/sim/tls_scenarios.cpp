@@ -1,6 +1,7 @@
 // TLS: handshakes, conversations and ends over networks that go wrong.
 #include "bine/async/sleep.h"
 #include "bine/async/within.h"
+#include "bine/tls/context.h"
 #include "bine/tls/endpoints.h"
 #include "bine/tls/session.h"
 #include "scenarios.h"
@@ -39,7 +40,7 @@ Deferred<> answer_with_text(World& world, Reactor& reactor, Stream& stream) {
 Deferred<> serve(World& world, Reactor& reactor, Secrets& secrets) {
     make_secrets(secrets, reactor);
     Endpoints endpoints;
-    tls::add_endpoints(endpoints, secrets.server);
+    tls::add_endpoints(endpoints, &*secrets.server);
     StreamHandler handler = [&](Stream stream) -> Deferred<> { co_await answer_with_text(world, reactor, stream); };
     auto port = co_await listen(reactor, "tls:tcp:443", stream_factory(std::move(handler)), {}, endpoints);
     co_await port.closed();
