@@ -1,4 +1,6 @@
 // tcp, tcp6 and unix, as clients.
+#include <span>
+
 #include "bine/async/within.h"
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/endpoints/standard_endpoints.h"

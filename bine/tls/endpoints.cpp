@@ -86,6 +86,7 @@ public:
         };
         return shake_hands(inner_->connect(reactor, std::move(below), options), std::move(secured));
     }
+    void use_resolver(Resolver& resolver) noexcept override { inner_->use_resolver(resolver); }
 
 private:
     static Deferred<> shake_hands(Deferred<> connected, Deferred<> secured) {

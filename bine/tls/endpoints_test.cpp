@@ -8,6 +8,7 @@
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/endpoints/listen.h"
 #include "bine/net/listener.h"
+#include "bine/net/resolver.h"
 #include "bine/sim/world.h"
 #include "bine/testing/captured_logs.h"
 #include "bine/testing/native_driver.h"
@@ -75,6 +76,32 @@ TEST_CASE("ssl: serves and tls: connects, verified against a file") {
         CHECK(answer == "hello, world");
         const auto rest = co_await made.stream.read_all();
         CHECK(rest == "");
+    };
+    CHECK(outcome(scene.reactor, program) == "");
+}
+
+// Knows one address for every name.
+class Fixed final : public Resolver {
+    Deferred<std::vector<Address>> look_up(std::string, uint16_t port, Address::Family) override {
+        return ready(std::vector<Address>{Address::loopback(port)});
+    }
+};
+
+TEST_CASE("tls: hands the resolver of its Endpoints on to what is below") {
+    const testing::CapturedLogs quiet;
+    Scene scene;
+    Fixed resolver;
+    scene.endpoints.set_resolver(resolver);
+    const auto program = [&]() -> Deferred<> {
+        const Port port = co_await listen(scene.reactor, scene.server(), stream_factory(greet), {}, scene.endpoints);
+        const std::string where = "tls:nowhere.invalid:" + std::to_string(port.address().port()) +
+                                  ":name=localhost:ca=" + scene.file("ca.pem");
+        NewStream made;
+        Factory factory = [p = std::move(made.protocol)]() mutable { return std::move(p); };
+        co_await connect(scene.reactor, where, std::move(factory), {}, scene.endpoints);
+        co_await made.stream.write("world\n");
+        const auto answer = co_await made.stream.read_line();
+        CHECK(answer == "hello, world");
     };
     CHECK(outcome(scene.reactor, program) == "");
 }
