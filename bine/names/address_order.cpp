@@ -69,7 +69,9 @@ int scope_of(const Address& address) {
 }
 
 // What the rules look at, each so that the smaller one goes first.
-std::array<int, 6> key_of(const Destination& destination) {
+using Key = std::array<int, 6>;
+
+Key key_of(const Destination& destination) {
     if (!destination.source.is_ip()) return {1, 0, 0, 0, 0, 0};  // rule 1
     const Bytes to = bytes_of(destination.address);
     const Bytes from = bytes_of(destination.source);
@@ -88,8 +90,14 @@ std::array<int, 6> key_of(const Destination& destination) {
 }  // namespace
 
 void sort_destinations(std::vector<Destination>& destinations) {
-    std::stable_sort(destinations.begin(), destinations.end(),
-                     [](const Destination& a, const Destination& b) { return key_of(a) < key_of(b); });
+    std::vector<std::pair<Key, std::size_t>> order;
+    order.reserve(destinations.size());
+    for (const Destination& one : destinations) order.emplace_back(key_of(one), order.size());
+    std::sort(order.begin(), order.end());
+    std::vector<Destination> sorted;
+    sorted.reserve(destinations.size());
+    for (const auto& [key, place] : order) sorted.push_back(std::move(destinations[place]));
+    destinations = std::move(sorted);
 }
 
 }  // namespace bine::names

@@ -182,9 +182,14 @@ std::vector<Address> Inquiry::servers_in_order() {
         std::rotate(servers.begin(), servers.begin() + first, servers.end());
     }
     std::erase_if(avoided_, [this](const Avoided& one) { return one.until <= reactor_.now(); });
-    std::stable_partition(servers.begin(), servers.end(), [this](const Address& server) {
-        return std::none_of(avoided_.begin(), avoided_.end(), [&](const Avoided& one) { return one.server == server; });
+    std::vector<Address> last;
+    std::erase_if(servers, [&](const Address& server) {
+        const bool silent =
+            std::any_of(avoided_.begin(), avoided_.end(), [&](const Avoided& one) { return one.server == server; });
+        if (silent) last.push_back(server);
+        return silent;
     });
+    servers.insert(servers.end(), last.begin(), last.end());
     return servers;
 }
 

@@ -108,6 +108,7 @@ struct Learnt {
 Deferred<Learnt> learn(Ref<Inquiry> inquiry, std::string name, uint16_t port, Family family) {
     const std::vector<RecordType> types = types_of(family);
     std::vector<Deferred<Found>> questions;
+    questions.reserve(types.size());
     for (const RecordType type : types) questions.push_back(inquiry->find(name, type));
     Learnt learnt;
     for (std::size_t i = 0; i < types.size(); ++i) {

@@ -1,6 +1,7 @@
 #include "bine/names/service_order.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace bine::names {
 
@@ -17,16 +18,19 @@ Place reached(Place first, Place last, uint64_t drawn) {
 }  // namespace
 
 std::vector<Service> order_services(std::vector<Service> services, Function<uint64_t(uint64_t n)> below) {
-    // Those without a weight stand in front, so that they have a small chance.
-    std::stable_sort(services.begin(), services.end(), [](const Service& a, const Service& b) {
-        return std::pair(a.priority, a.weight != 0) < std::pair(b.priority, b.weight != 0);
+    // Those without a weight stand in front of their priority, so that they have a small chance.
+    std::sort(services.begin(), services.end(), [](const Service& a, const Service& b) {
+        return std::tie(a.priority, a.weight, a.host, a.port) < std::tie(b.priority, b.weight, b.host, b.port);
     });
     for (auto first = services.begin(); first != services.end(); ++first) {
         uint64_t sum = 0;
         auto last = first;
         for (; last != services.end() && last->priority == first->priority; ++last) sum += last->weight;
         if (last - first < 2) continue;
-        const auto chosen = reached(first, last, below(sum));
+        // Where no one has a weight, all have the same chance.
+        const auto chosen = sum > 0
+                                ? reached(first, last, below(sum))
+                                : first + static_cast<std::ptrdiff_t>(below(static_cast<uint64_t>(last - first - 1)));
         std::rotate(first, chosen, chosen + 1);
     }
     return services;

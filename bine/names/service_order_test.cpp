@@ -22,17 +22,18 @@ TEST_CASE("services come by priority, and by what is drawn among equals") {
             return std::min(value, most);
         };
     };
-    CHECK(hosts(order_services(services, draw(0))) == "abc");
-    CHECK(hosts(order_services(services, draw(30))) == "abc");
-    CHECK(hosts(order_services(services, draw(31))) == "bac");
+    CHECK(hosts(order_services(services, draw(0))) == "bac");
+    CHECK(hosts(order_services(services, draw(10))) == "bac");
+    CHECK(hosts(order_services(services, draw(11))) == "abc");
     CHECK(asked == std::vector<uint64_t>{40, 40, 40});
 }
 
-TEST_CASE("those without a weight have a chance, and alone are taken as they come") {
+TEST_CASE("those without a weight have a small chance, and among themselves the same") {
     const std::vector<Service> services{{"a", 1, 1, 5}, {"b", 1, 1, 0}};
     CHECK(hosts(order_services(services, [](uint64_t) { return uint64_t{0}; })) == "ba");
     CHECK(hosts(order_services(services, [](uint64_t) { return uint64_t{1}; })) == "ab");
-    CHECK(hosts(order_services({{"x", 1, 1, 0}, {"y", 1, 1, 0}}, [](uint64_t most) { return most; })) == "xy");
+    CHECK(hosts(order_services({{"x", 1, 1, 0}, {"y", 1, 1, 0}}, [](uint64_t) { return uint64_t{0}; })) == "xy");
+    CHECK(hosts(order_services({{"x", 1, 1, 0}, {"y", 1, 1, 0}}, [](uint64_t most) { return most; })) == "yx");
     CHECK(order_services({}, [](uint64_t most) { return most; }).empty());
 }
 
