@@ -13,7 +13,7 @@ foreach(source IN LISTS programs)
     set_target_properties(${target} PROPERTIES
         OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
     bine_compile_options(${target})
-    target_link_libraries(${target} PRIVATE bine::endpoints bine::names bine::http bine::testing)
+    target_link_libraries(${target} PRIVATE bine::endpoints bine::names bine::http bine::client bine::testing)
 
     cmake_path(REPLACE_EXTENSION source LAST_ONLY expected OUTPUT_VARIABLE expected)
     string(REPLACE ".cpp" "_test.py" script ${source})
