@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <span>
 
 #include "bine/driver/address.h"
@@ -111,9 +111,14 @@ Result<OwnedKey> read_key(std::string_view pem) {
 }
 
 Result<std::string> read_file(const std::string& path) {
+    errno = 0;
     std::ifstream file(path, std::ios::binary);
-    std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file) return fail(Error::from_errno(errno ? errno : EIO, "read \"" + path + "\""));
+    std::string text;
+    std::array<char, 4096> piece{};
+    while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
+        text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+    }
+    if (!file.is_open() || file.bad()) return fail(Error::from_errno(errno ? errno : EIO, "read \"" + path + "\""));
     return text;
 }
 

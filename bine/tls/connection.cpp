@@ -167,7 +167,7 @@ void TlsConnection::take(std::string_view& input) {
 // Whether it is done.
 bool TlsConnection::step_handshake(std::string_view& input) {
     if (gated_) return false;
-    if (engine_.is_server() && handshake_->gate && !handshake_->gate->enter(*reactor_, *this)) {
+    if (handshake_->gate && !let_in_ && !handshake_->gate->enter(*reactor_, *this)) {
         gated_ = true;
         below_->pause_reading();
         return false;
@@ -187,10 +187,9 @@ void TlsConnection::enter_now() {
     gated_ = false;
     if (lost_ || failure_) return;
     below_->resume_reading();
-    // It has been let in already.
-    const Ref<Gate> gate = std::exchange(handshake_->gate, Ref<Gate>());
+    let_in_ = true;
     run(tail_.join({}));
-    if (handshake_) handshake_->gate = gate;
+    let_in_ = false;
 }
 
 void TlsConnection::opened() {

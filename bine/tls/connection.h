@@ -124,7 +124,8 @@ private:
     std::size_t high_ = 65536;
     std::size_t low_ = 16384;
     bool running_ = false;
-    bool gated_ = false;
+    bool gated_ = false;   // waits for the gate
+    bool let_in_ = false;  // by the gate, just now
     bool paused_ = false;
     bool told_end_ = false;
     bool writing_paused_ = false;

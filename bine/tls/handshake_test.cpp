@@ -170,6 +170,11 @@ TEST_CASE("each bad certificate is refused in its own words") {
     CHECK(has(verdict(root().issue({.extended_usage = "clientAuth"})), "not meant for this use"));
     CHECK(has(verdict(root().issue_authority("Between").without_chain().issue({})), "whose certificate was not sent"));
     CHECK(has(verdict(Authority(kNow, "Stranger").issue({})), "CN=Stranger"));
+    const Identity orphan = root().issue_authority("Between").without_chain().issue({});
+    const std::string twice = orphan.certificates_pem() + orphan.certificates_pem();
+    CHECK(has(verdict(Identity::from_pem(twice, orphan.key_pem()).value()), "whose certificate was not sent"));
+    CHECK(has(verdict(Authority(kNow, "Stranger").issue_authority("Below").issue({})),
+              "\"CN=Stranger\", who is not trusted"));
     CHECK(has(verdict(root().issue_authority("Impostor", false).issue({})), "may not sign others"));
     for (const char* wildcard : {"*.org", "ex*.org", "*mple.org", "example.*", "*"}) {
         CHECK(has(verdict(root().issue({.names = {wildcard}})), "a wildcard stands for the whole first label"));
@@ -335,9 +340,16 @@ TEST_CASE("files that cannot be used are named") {
     };
     CHECK(has(refused("cert.pem", "key.pem"), "does not belong to the first of the certificates"));
     CHECK(has(refused("missing.pem", "key.pem"), "missing.pem"));
+    CHECK(has(refused(".", "key.pem"), folder.path(".")));
+    CHECK(has(refused("cert.pem", "."), folder.path(".")));
     CHECK(has(refused("cert.pem", "cert.pem"), "there is no private key in it"));
     CHECK(has(refused("key.pem", "key.pem"), "there is no certificate in it"));
     CHECK_FALSE(Context::server({}));
+    for (const Wanted& weak : {Wanted{.digest = "SHA1"}, Wanted{.key = "RSA:1024"}}) {
+        const auto context = Context::server({.identities = {root().issue(weak)}});
+        REQUIRE_FALSE(context);
+        CHECK(has(context.error().text(), "cannot be used"));
+    }
     CHECK_FALSE(Context::client({.trust = {.ca_file = folder.path("nowhere.pem")}}));
     ClientOptions options;
     options.alpn = {""};
@@ -423,6 +435,24 @@ TEST_CASE("one line in the log tells of many handshakes that fail") {
         transport.receive("hello?hello?hello?");
         transport.settle();
         CHECK(transport.has_ended());
+    }
+    CHECK(logs.count("a handshake failed") == 1);
+}
+
+TEST_CASE("one line in the log tells of many handshakes that fail in one turn, too") {
+    testing::CapturedLogs logs;
+    Reactor reactor(std::make_unique<testing::ManualDriver>());
+    Side side;
+    Factory factory = server_factory(server_of(root().issue({})), side.factory());
+    std::vector<std::unique_ptr<testing::StringTransport>> transports;
+    for (int i = 0; i < 30; ++i) {
+        transports.push_back(std::make_unique<testing::StringTransport>(reactor));
+        transports.back()->start(factory());
+        transports.back()->receive("hello?hello?hello?");
+    }
+    for (const auto& transport : transports) {
+        transport->settle();
+        CHECK(transport->has_ended());
     }
     CHECK(logs.count("a handshake failed") == 1);
 }

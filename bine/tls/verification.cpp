@@ -59,8 +59,8 @@ std::string wrong_name(const Failure& failure) {
 
 std::string unknown_issuer(const Failure& failure) {
     const std::string issuer = "\"" + failure.certificate.issuer() + "\"";
-    const STACK_OF(X509)* const sent = X509_STORE_CTX_get0_untrusted(&failure.store);
-    if (sk_X509_num(sent) <= 1) {
+    // Above the leaf it is most likely a root, which is seldom sent.
+    if (failure.is_leaf()) {
         return "certificate was signed by " + issuer +
                ", whose certificate was not sent (is the chain incomplete?) and is not trusted here";
     }

@@ -23,6 +23,7 @@ struct Wanted {
     std::string extended_usage = "serverAuth,clientAuth";
     bool may_sign = false;
     std::string common_name = "a test";
+    const char* digest = "SHA256";  // of the signature
 };
 
 class Authority {
@@ -94,7 +95,7 @@ private:
         X509_set_issuer_name(x.get(), X509_get_subject_name(issuer ? issuer : x.get()));
         X509_set_pubkey(x.get(), &key);
         add_extensions(wanted, *x, issuer ? *issuer : *x);
-        X509_sign(x.get(), &signer, EVP_sha256());
+        X509_sign(x.get(), &signer, EVP_get_digestbyname(wanted.digest));
         return x;
     }
 
@@ -102,6 +103,7 @@ private:
         add(x, issuer, NID_basic_constraints, wanted.may_sign ? "critical,CA:TRUE" : "critical,CA:FALSE");
         add(x, issuer, NID_key_usage, wanted.may_sign ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
         add(x, issuer, NID_subject_key_identifier, "hash");
+        add(x, issuer, NID_authority_key_identifier, "keyid");
         if (!wanted.may_sign) add(x, issuer, NID_ext_key_usage, wanted.extended_usage);
         std::string names;
         for (const std::string& name : wanted.names) {
