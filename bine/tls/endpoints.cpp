@@ -14,6 +14,8 @@ namespace bine::tls {
 
 namespace {
 
+constexpr uint64_t kMostSeconds = 86400;
+
 using MadeServer = Result<std::unique_ptr<ServerEndpoint>>;
 using MadeClient = Result<std::unique_ptr<ClientEndpoint>>;
 
@@ -137,7 +139,7 @@ Result<ServerOptions> server_options(const EndpointArguments& arguments) {
     return options;
 }
 
-MadeServer make_ssl(Endpoints& endpoints, const EndpointDescription& description) {
+MadeServer make_ssl(Endpoints& endpoints, const EndpointDescription& description, ContextMade& made) {
     const auto arguments = EndpointArguments::bind(
         description, {"port"}, {"interface", "backlog", "reuseport", "certKey", "privateKey", "alpn", "clientCA"});
     if (!arguments) return fail(arguments.error());
@@ -148,6 +150,7 @@ MadeServer make_ssl(Endpoints& endpoints, const EndpointDescription& description
     if (!tcp) return fail(tcp.error());
     auto context = Context::server(*options);
     if (!context) return fail(context.error().with_context("endpoint \"" + to_string(description) + "\""));
+    if (made) made(*context);
     return over(std::move(*tcp), std::move(*context));
 }
 
@@ -176,16 +179,20 @@ MadeClient make_tls_client(Endpoints& endpoints, const EndpointDescription& desc
     if (!tcp) return fail(tcp.error());
     auto context = client_context(*arguments, given);
     if (!context) return fail(context.error());
-    return over(std::move(*tcp), std::move(*context), *name);
+    HandshakeOptions options;
+    if (const auto timeout = arguments->count("timeout", kMostSeconds, 0); timeout && *timeout > 0) {
+        options.timeout = std::chrono::seconds(*timeout);
+    }
+    return over(std::move(*tcp), std::move(*context), *name, options);
 }
 
 }  // namespace
 
-void add_endpoints(Endpoints& endpoints, const Context* server, const Context* client) {
+void add_endpoints(Endpoints& endpoints, const Context* server, const Context* client, ContextMade made) {
     const auto copy = [](const Context* context) { return context ? std::optional<Context>(*context) : std::nullopt; };
-    endpoints.add_server("ssl", [](const EndpointDescription& description) {
+    endpoints.add_server("ssl", [made = std::move(made)](const EndpointDescription& description) mutable {
         Endpoints standard;
-        return make_ssl(standard, description);
+        return make_ssl(standard, description, made);
     });
     endpoints.add_server_wrapper("tls", [server = copy(server)](std::unique_ptr<ServerEndpoint> inner) -> MadeServer {
         if (server) return over(std::move(inner), *server);

@@ -12,6 +12,7 @@
 #include "bine/sim/world.h"
 #include "bine/testing/captured_logs.h"
 #include "bine/testing/native_driver.h"
+#include "bine/testing/scripted_peer.h"
 #include "bine/testing/temp_folder.h"
 #include "bine/testing/transport_contract.h"
 #include "bine/tls/context.h"
@@ -203,6 +204,127 @@ TEST_CASE("streams turn to TLS in the middle, in any world") {
         };
         CHECK(outcome(reactor, program) == "");
     }
+}
+
+struct Echo final : Protocol {
+    void connection_made(Transport& t) override { transport = &t; }
+    void data_received(std::string_view bytes) override { transport->write(bytes); }
+    Transport* transport = nullptr;
+};
+
+// What a client saw.
+struct Seen {
+    struct Client final : Protocol {
+        explicit Client(Seen& s) : seen(s) {}
+        void connection_made(Transport& t) override {
+            const Session& session = *session_of(t);
+            seen.alpn = session.alpn();
+            seen.resumed = session.resumed();
+            seen.peer = session.peer_certificate()->names();
+            t.write("hello");
+            transport = &t;
+        }
+        void data_received(std::string_view bytes) override {
+            seen.received += bytes;
+            transport->close();
+        }
+        void connection_lost(const CloseReason&) override { seen.lost = true; }
+        Seen& seen;
+        Transport* transport = nullptr;
+    };
+
+    std::string alpn, received;
+    std::vector<std::string> peer;
+    bool resumed = false;
+    bool lost = false;
+};
+
+// A simulated host, with certificates in files.
+struct Place {
+    Place() { write("cert", root.issue({.names = {"IP:127.0.0.1", "example.org"}})); }
+
+    void write(const std::string& name, const Identity& identity) const {
+        folder.write(name + ".pem", identity.certificates_pem());
+        folder.write(name + ".key", identity.key_pem());
+        folder.write("ca.pem", root.pem());
+    }
+    std::string ssl(const std::string& name = "cert") const {
+        return "ssl:0:interface=127.0.0.1:certKey=" + folder.path(name + ".pem") +
+               ":privateKey=" + folder.path(name + ".key");
+    }
+    Port listen(const std::string& endpoint) {
+        Factory echo = [] { return std::make_unique<Echo>(); };
+        auto listening = bine::listen(reactor, endpoint, std::move(echo), {}, endpoints);
+        testing::run_until(reactor, [&] { return listening.done(); });
+        return std::move(listening).result().value();
+    }
+    // "" when it went well.
+    std::string meet(ClientEndpoint& client, Seen& seen) {
+        Factory factory = [&seen] { return std::make_unique<Seen::Client>(seen); };
+        auto connecting = client.connect(reactor, std::move(factory), {});
+        testing::run_until(reactor, [&] { return connecting.done(); });
+        if (!connecting.done()) return "it took too long";
+        const auto outcome = std::move(connecting).result();
+        if (!outcome) return outcome.error().text();
+        testing::run_until(reactor, [&] { return seen.lost; });
+        return "";
+    }
+    std::string meet(const Port& port, const std::string& more, Seen& seen) {
+        auto client = endpoints.client("tls:127.0.0.1:" + std::to_string(port.address().port()) + more);
+        return client ? meet(**client, seen) : client.error().text();
+    }
+    std::string ca() const { return ":ca=" + folder.path("ca.pem"); }
+
+    sim::World world{7, {}};
+    Reactor reactor{world.make_driver()};
+    const Authority root{reactor.wall_now()};
+    testing::TempFolder folder;
+    Endpoints endpoints;
+};
+
+TEST_CASE("an endpoint that is used again resumes its sessions") {
+    Place place;
+    add_endpoints(place.endpoints);
+    const Port port = place.listen(place.ssl());
+    const auto client = place.endpoints.client("tls:127.0.0.1:" + std::to_string(port.address().port()) + place.ca());
+    Seen first, second;
+    CHECK(place.meet(**client, first) == "");
+    CHECK(place.meet(**client, second) == "");
+    CHECK_FALSE(first.resumed);
+    CHECK(second.resumed);
+}
+
+TEST_CASE("the timeout is the handshake's, too") {
+    Place place;
+    add_endpoints(place.endpoints);
+    struct Silent final : Protocol {
+        void connection_made(Transport&) override {}
+        void data_received(std::string_view) override {}
+    };
+    Factory silent = [] { return std::make_unique<Silent>(); };
+    auto listening = bine::listen(place.reactor, "tcp:0:interface=127.0.0.1", std::move(silent));
+    testing::run_until(place.reactor, [&] { return listening.done(); });
+    const Port port = std::move(listening).result().value();
+    const TimePoint begun = place.world.now();
+    Seen seen;
+    CHECK(place.meet(port, place.ca() + ":timeout=3", seen) == "TLS handshake: not done within 3.0 s");
+    CHECK(place.world.now() - begun < 4s);
+    CHECK(place.meet(port, place.ca() + ":timeout=soon", seen).find("a number is expected") != std::string::npos);
+}
+
+TEST_CASE("the context of a ssl: endpoint can be reloaded by who asks for it") {
+    Place place;
+    std::vector<Context> made;
+    add_endpoints(place.endpoints, nullptr, nullptr, [&](const Context& context) { made.push_back(context); });
+    const Port port = place.listen(place.ssl());
+    REQUIRE(made.size() == 1);
+    Seen before, after;
+    CHECK(place.meet(port, place.ca(), before) == "");
+    place.write("cert", place.root.issue({.names = {"IP:127.0.0.1", "new.example"}}));
+    CHECK(made.front().reload());
+    CHECK(place.meet(port, place.ca(), after) == "");
+    CHECK(before.peer.back() == "example.org");
+    CHECK(after.peer.back() == "new.example");
 }
 
 }  // namespace
