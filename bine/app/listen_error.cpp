@@ -58,6 +58,9 @@ std::string cure_for(std::string_view endpoint, const Error& error) {
     if (error.is_errno(EADDRNOTAVAIL)) return "this machine has no such address; interface=0.0.0.0 means every one";
     if (error.is_errno(EAFNOSUPPORT)) return "this machine does not speak that family of addresses; try tcp: or unix:";
     if (error.is_errno(ENOENT)) return "make the folder first";
+    if (endpoint.starts_with("tls:") && error.is(Errc::invalid_argument)) {
+        return "give --certificate FILE and --key FILE, or --tls for one that is made on the spot";
+    }
     if (error.is_errno(EMFILE)) return "raise the limit of open files (ulimit -n)";
     return {};
 }
@@ -67,7 +70,8 @@ std::string cure_for(std::string_view endpoint, const Error& error) {
 std::string explain_listen_error(std::string_view endpoint, const Error& error) {
     std::string text = "cannot listen on " + std::string(endpoint) + ": " + error.text();
     if (error.text().starts_with("listen on ")) text = "cannot " + error.text();
-    if (error.text().starts_with("endpoint ")) text = "cannot listen: " + error.text();
+    // What is wrong with the words of the endpoint, or with a file that they name.
+    if (error.text().starts_with("endpoint ")) return "cannot listen: " + error.text();
     const std::string cure = cure_for(endpoint, error);
     if (!cure.empty()) (text += "; ") += cure;
     return text;

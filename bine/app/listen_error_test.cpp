@@ -41,6 +41,17 @@ TEST_CASE("an error that names the endpoint is not told twice") {
           "cannot listen: endpoint \"tcp:x\": no");
 }
 
+TEST_CASE("a file that an endpoint names is no place to listen") {
+    CHECK(explain_listen_error("ssl:1:certKey=x",
+                               Error::from_errno(ENOENT, "endpoint \"ssl:1:certKey=x\": TLS: read \"x\"")) ==
+          "cannot listen: endpoint \"ssl:1:certKey=x\": TLS: read \"x\": No such file or directory");
+}
+
+TEST_CASE("tls: without a certificate is told where one comes from") {
+    CHECK(explain_listen_error("tls:tcp:1", Error(Errc::invalid_argument, "no"))
+              .ends_with("give --certificate FILE and --key FILE, or --tls for one that is made on the spot"));
+}
+
 TEST_CASE("an endpoint that makes no sense is wrong use, a refusal of the system a failure") {
     Endpoints endpoints;
     for (const std::string_view wrong : {"nonsense:1", "tcp:seven", "tcp:1:2:3", "tcp:80:interface=example.org"}) {

@@ -55,7 +55,11 @@ std::string reachable_at(const Address& address, std::string_view scheme) {
 }
 
 // Whether an endpoint speaks TLS by itself.
-bool names_tls(std::string_view endpoint) { return endpoint.starts_with("ssl:") || endpoint.starts_with("tls:"); }
+bool names_tls(std::string_view endpoint) {
+    constexpr std::string_view kProxied = "haproxy:";
+    while (endpoint.starts_with(kProxied)) endpoint.remove_prefix(kProxied.size());
+    return endpoint.starts_with("ssl:") || endpoint.starts_with("tls:");
+}
 
 class Part;
 class Run;
@@ -67,6 +71,7 @@ struct Crew {
     const Settings& settings;
     LogWriter& log;
     std::optional<tls::Context> secure;     // on every endpoint
+    std::vector<tls::Context> from_files;   // what SIGHUP reads again: that one, and those of ssl: endpoints
     std::vector<SharedEndpoint> endpoints;  // opened by the first worker before any listens
     std::vector<Part*> parts;               // each is its own worker's
     Run* run = nullptr;                     // the first worker's, where messages for it go
@@ -157,8 +162,10 @@ private:
         auto secure = secure_context(crew_.settings, worker_.reactor().wall_now());
         if (!secure) throw secure.error();
         crew_.secure = std::move(*secure);
+        if (crew_.secure && !crew_.settings.certificates.empty()) crew_.from_files.push_back(*crew_.secure);
         Endpoints endpoints;
-        tls::add_endpoints(endpoints, crew_.secure ? &*crew_.secure : nullptr);
+        tls::add_endpoints(endpoints, crew_.secure ? &*crew_.secure : nullptr, nullptr,
+                           [&](const tls::Context& made) { crew_.from_files.push_back(made); });
         for (std::size_t i = 0; i < crew_.settings.listen.size(); ++i) {
             auto shared = SharedEndpoint::open(crew_.settings.listen[i], worker_.count(), endpoints);
             if (!shared) {
@@ -234,14 +241,23 @@ private:
         struct termios about{};
         if (has_terminal_ && ::tcgetattr(STDIN_FILENO, &about) != 0) {
             if (!draining_) drain();
-        } else if (!crew_.secure || crew_.settings.certificates.empty()) {
+        } else if (crew_.from_files.empty()) {
             log::info(area_, "SIGHUP: there are no certificates to read again");
-        } else if (const auto reloaded = crew_.secure->reload(); reloaded) {
-            log::info(area_, "SIGHUP: the certificates were read again, for new connections");
         } else {
+            reload();
+        }
+    }
+
+    void reload() {
+        bool all = true;
+        for (tls::Context& context : crew_.from_files) {
+            const auto reloaded = context.reload();
+            if (reloaded) continue;
+            all = false;
             log::error(area_, "SIGHUP: the certificates cannot be used; those from before stay",
                        {{"error", reloaded.error().text()}});
         }
+        if (all) log::info(area_, "SIGHUP: the certificates were read again, for new connections");
     }
 
     void drain() {
