@@ -28,6 +28,7 @@ class Bine:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
         )
         self.log = []
+        self._logged = threading.Condition()
         self._listening = threading.Event()
         self._reader = threading.Thread(target=self._read_log)
         self._reader.start()
@@ -41,11 +42,20 @@ class Bine:
     def _read_log(self):
         for line in self.process.stderr:
             try:
-                self.log.append(json.loads(line))
+                record = json.loads(line)
             except json.JSONDecodeError:
-                self.log.append({"text": line})
+                record = {"text": line}
+            with self._logged:
+                self.log.append(record)
+                self._logged.notify_all()
             self._listening.set()
         self._listening.set()
+
+    def wait_for_log(self, words):
+        """Until a line has said so."""
+        with self._logged:
+            if not self._logged.wait_for(lambda: any(words in record["text"] for record in self.log), TIMEOUT):
+                raise AssertionError(f"no \"{words}\" in the log: {self.log[-5:]}")
 
     def connect(self, receive_buffer=None):
         client = socket.socket()

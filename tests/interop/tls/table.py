@@ -1,0 +1,58 @@
+"""The table of what was tried with whom, and how it went."""
+
+import os
+import pathlib
+import threading
+
+
+class Skipped(Exception):
+    """A tool is missing; the text says which."""
+
+
+class Table:
+    """Rows are made by `row`: a function that answers the detail, raises AssertionError, or Skipped. Any thread."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.rows = []
+
+    def row(self, peer, what, function, *arguments):
+        try:
+            result, detail = "passed", function(*arguments)
+        except Skipped as reason:
+            result, detail = "skipped", str(reason)
+        except Exception as error:  # pylint: disable=broad-except  # whatever it is, it belongs into the table
+            result, detail = "FAILED", f"{type(error).__name__}: {error}"
+        with self._lock:
+            self.rows.append((peer, what, result, " ".join(str(detail).split())))
+
+    @property
+    def failed(self):
+        return [row for row in self.rows if row[2] == "FAILED"]
+
+    def text(self):
+        heads = ("peer", "what was tried", "result", "detail")
+        widths = [max(len(row[column]) for row in [heads, *self.rows]) for column in range(3)]
+        lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]) for row in [heads, *self.rows]]
+        count = {result: sum(row[2] == result for row in self.rows) for result in ("passed", "FAILED", "skipped")}
+        lines += ["", ", ".join(f"{number} {result}" for result, number in count.items())]
+        return "\n".join(lines) + "\n"
+
+    def show(self):
+        """Prints it, and keeps it where BINE_TABLES says."""
+        print(self.text(), end="", flush=True)
+        if folder := os.environ.get("BINE_TABLES"):
+            pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
+            pathlib.Path(folder, "interop-tls.txt").write_text(self.text(), encoding="utf-8")
+
+
+def need(tool, where):
+    """`where`, or Skipped when it is null."""
+    if not where:
+        raise Skipped(f"{tool} is not installed")
+    return where
+
+
+def check(condition, told):
+    if not condition:
+        raise AssertionError(told)
