@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kRecord = 16384;  // plain bytes that one record holds
 constexpr std::size_t kFilePiece = 131072;
 constexpr uint64_t kSmallQueue = 65536;
+constexpr uint64_t kMostAnswers = 16384;  // six hundred times new keys
 
 struct Retired final : Disposable {
     explicit Retired(std::unique_ptr<Protocol> p) : protocol(std::move(p)) {}
@@ -210,7 +211,8 @@ bool TlsConnection::read_record(std::string_view& input) {
     std::array<char, kRecord> plain;  // not initialised: it is filled
     Output output;
     const Result<std::size_t> count = engine_.read(input, plain, output);
-    if (!output.empty()) below_->write(std::move(output));
+    if (!output.empty()) answer(std::move(output));
+    if (closing_) return false;
     if (!count) {
         fail(count.error());
         return false;
@@ -218,6 +220,16 @@ bool TlsConnection::read_record(std::string_view& input) {
     if (*count == 0) return false;
     guarded("data_received", [&] { protocol_->data_received({plain.data(), *count}); });
     return true;
+}
+
+// What the other side has made OpenSSL say: new keys (RFC 8446 section 4.6.3), a refusal to renegotiate. One who asks and does
+// not read would fill the memory.
+void TlsConnection::answer(Output&& output) {
+    if (below_->queued() == 0) answered_ = 0;
+    answered_ += output.size();
+    below_->write(std::move(output));
+    if (answered_ <= kMostAnswers) return;
+    abort(Error(Errc::limit_exceeded, "TLS: the other side asks for new keys and does not read the answers"));
 }
 
 void TlsConnection::tell_end() {

@@ -87,6 +87,7 @@ private:
     bool step_handshake(std::string_view& input);
     void opened();
     bool read_record(std::string_view& input);
+    void answer(Output&& output);
     void tell_end();
     void fail(Error error);
     void tell_handshake_failed(const Error& error);
@@ -121,6 +122,7 @@ private:
     FileRead* file_read_ = nullptr;
     std::optional<Error> failure_;
     ConnectionCell cell_;
+    uint64_t answered_ = 0;  // bytes of TLS's own, since nothing was queued
     std::size_t high_ = 65536;
     std::size_t low_ = 16384;
     bool running_ = false;

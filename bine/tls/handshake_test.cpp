@@ -13,6 +13,7 @@
 #include "bine/testing/temp_folder.h"
 #include "bine/testing/transport_contract.h"
 #include "bine/tls/context.h"
+#include "bine/tls/openssl.h"
 #include "bine/tls/protocols.h"
 #include "bine/tls/session.h"
 #include "tests/tls/authority.h"
@@ -381,6 +382,71 @@ TEST_CASE("a record that was changed on its way ends the connection") {
     REQUIRE(scene.client.lost);
     CHECK(scene.client.lost->error()->is(Errc::remote_protocol));
     CHECK(has(scene.client.lost->error()->text(), "does not decrypt"));
+}
+
+// A client that is OpenSSL itself, and asks for new keys.
+struct Updater final : Protocol {
+    Updater() : context(SSL_CTX_new(TLS_client_method())), ssl(SSL_new(context.get())) {
+        SSL_set_bio(ssl.get(), in, out);
+        SSL_set_connect_state(ssl.get());
+    }
+    void connection_made(Transport& t) override {
+        transport = &t;
+        step();
+    }
+    void data_received(std::string_view bytes) override {
+        BIO_write(in, bytes.data(), static_cast<int>(bytes.size()));
+        step();
+    }
+    void connection_lost(const CloseReason&) override { transport = nullptr; }
+    void step() {
+        char plain[100];
+        SSL_read(ssl.get(), plain, sizeof plain);
+        ERR_clear_error();
+        flush();
+    }
+    void ask(int times) {
+        for (int i = 0; i < times; ++i) {
+            SSL_key_update(ssl.get(), SSL_KEY_UPDATE_REQUESTED);
+            SSL_do_handshake(ssl.get());
+        }
+        flush();
+    }
+    void flush() {
+        char bytes[4096];
+        while (BIO_pending(out) > 0) {
+            const int count = BIO_read(out, bytes, sizeof bytes);
+            transport->write(std::string_view(bytes, static_cast<std::size_t>(count)));
+        }
+    }
+
+    BIO* in = BIO_new(BIO_s_mem());
+    BIO* out = BIO_new(BIO_s_mem());
+    OwnedContext context;
+    OwnedSsl ssl;
+    Transport* transport = nullptr;
+};
+
+TEST_CASE("who asks for new keys gets them, and who does not read the answers is not answered for ever") {
+    for (const bool reads : {true, false}) {
+        Scene scene(1000);
+        auto protocol = std::make_unique<Updater>();
+        Updater& client = *protocol;
+        scene.pair.start(std::move(protocol),
+                         server_protocol(server_of(root().issue({})), scene.server.factory(), scene.server.done()));
+        testing::run_until(scene.reactor, [&] { return scene.server.made; });
+        testing::settle(scene.reactor, 1s);
+        if (!reads) client.transport->pause_reading();
+        uint64_t most = 0;
+        for (int i = 0; i < 100 && !scene.server.lost && client.transport; ++i) {
+            client.ask(20);
+            testing::settle(scene.reactor, 100ms);
+            most = std::max(most, scene.pair.second().queued());
+        }
+        CHECK(most < 32768);
+        CHECK(scene.server.lost.has_value() != reads);
+        if (scene.server.lost) CHECK(has(scene.server.lost->error()->text(), "does not read the answers"));
+    }
 }
 
 TEST_CASE("who does not speak TLS is told so") {
