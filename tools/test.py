@@ -280,8 +280,18 @@ def run_quickly(target, *selection):
         return 1
     if run("cmake", "--build", str(BUILD / "dev"), "-j", JOBS, "--target", target):
         return 1
-    return run("ctest", "--test-dir", str(BUILD / "dev"), "-j", JOBS, "--output-on-failure", "--no-tests=error",
-               *selection)
+    started = time.time()
+    failed = run("ctest", "--test-dir", str(BUILD / "dev"), "-j", JOBS, "--output-on-failure", "--no-tests=error", *selection)
+    if not failed:
+        show_tables(started)
+    return failed
+
+
+def show_tables(since):
+    """What tests that passed have kept for a reader: ctest shows only what those print that failed."""
+    for table in sorted((BUILD / "dev" / "tables").glob("*.txt")):
+        if table.stat().st_mtime >= since:
+            print("\n" + table.read_text(encoding="utf-8"), end="", flush=True)
 
 
 def parse(arguments):

@@ -5,6 +5,7 @@ Nothing sleeps: the log says when something has happened, and a listening socket
 """
 
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ import resource
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -45,6 +47,7 @@ class Server:
         listening = ["--listen", listen] if listen else []
         self.process = subprocess.Popen([BINE, *arguments, *listening], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                         text=True, env=clean_environment(**variables))
+        self.records = []
         self.start = self.read_until("listening")
 
     @property
@@ -55,7 +58,8 @@ class Server:
         line = self.process.stderr.readline()
         if not line:
             raise AssertionError(f"it ended with {self.process.wait(SECONDS)} instead of logging")
-        return json.loads(line)
+        self.records.append(json.loads(line))
+        return self.records[-1]
 
     def read_until(self, text):
         while text not in (record := self.read_record())["text"]:
@@ -518,6 +522,232 @@ class Workers(unittest.TestCase):
             code, log = server.finish()
             self.assertEqual(code, 2)
             self.assertRegex(log[-1]["text"], r"stopped by force: cut \d+ connections")
+
+
+def make_certificate(folder, name, *more):
+    """NAME.pem and NAME.key, for localhost and 127.0.0.1, signed by itself."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "30",
+                    "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem", *more],
+                   capture_output=True, check=True, timeout=SECONDS)
+
+
+class Secure(unittest.TestCase):
+    """--tls, --certificate, --key, and what they say when they cannot be used."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        for name in ("one", "two"):
+            make_certificate(cls.folder, name)
+        both = cls.path("one.pem").read_text() + cls.path("one.key").read_text()
+        cls.path("both.pem").write_text(both)
+
+    @classmethod
+    def path(cls, name):
+        return cls.folder / name
+
+    def files(self, name="one"):
+        return ["--certificate", str(self.path(f"{name}.pem")), "--key", str(self.path(f"{name}.key"))]
+
+    def trusting(self, *names):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        for name in names:
+            context.load_verify_locations(self.path(f"{name}.pem"))
+        return context
+
+    def shown(self, port, *trusted):
+        """Who the server says that it is, to a client that gets a page and trusts the `trusted`."""
+        with contextlib.closing(http.client.HTTPSConnection("localhost", port, timeout=SECONDS,
+                                                            context=self.trusting(*trusted))) as connection:
+            self.assertEqual(get(connection, "/api/hello"), (200, b"hello\n"))
+            return dict(pair[0] for pair in connection.sock.getpeercert()["subject"])["commonName"]
+
+    def check_serves(self, server, name="one"):
+        self.assertTrue(server.start["at"].startswith("https://"), server.start)
+        self.assertEqual(self.shown(server.port, name), name)
+
+    def refused(self, code, *arguments):
+        done = run("serve", "--log-format", "text", "--listen", ANY_PORT, *map(str, arguments))
+        self.assertEqual((done.returncode, done.stdout, done.stderr.count("\n")), (code, "", 1), done)
+        return done.stderr
+
+    def test_a_certificate_is_made_and_the_log_says_which(self):
+        with Server("serve", "--tls") as server:
+            warning = server.records[0]
+            self.assertEqual((warning["level"], warning["area"]), ("warning", "tls"))
+            self.assertIn("nobody trusts yet; for development only", warning["text"])
+            self.assertTrue(server.start["at"].startswith("https://127.0.0.1:"))
+            pem = ssl.get_server_certificate(("127.0.0.1", server.port))
+            self.path("made.pem").write_text(pem)
+            self.assertEqual(hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest(), warning["sha256"])
+            self.assertEqual(self.shown(server.port, "made"), "localhost")
+
+    def test_certificate_and_key_from_files(self):
+        with Server("serve", *self.files()) as server:
+            self.check_serves(server)
+        with Server("serve", "--certificate", str(self.path("both.pem"))) as server:
+            self.check_serves(server)
+
+    def test_variables_mean_the_same(self):
+        variables = {"BINE_CERTIFICATE": str(self.path("one.pem")), "BINE_KEY": str(self.path("one.key"))}
+        with Server("serve", **variables) as server:
+            self.check_serves(server)
+        with Server("serve", BINE_TLS="yes") as server:
+            self.assertTrue(server.start["at"].startswith("https://"))
+        with Server("serve", BINE_TLS="no") as server:
+            self.assertTrue(server.start["at"].startswith("http://"))
+        done = run("serve", env=clean_environment(BINE_TLS="perhaps"))
+        self.assertEqual((done.returncode, done.stderr), (64, 'bine serve: BINE_TLS is "perhaps"; expected yes or no\n'))
+
+    def test_echo_speaks_it_too(self):
+        with Server("echo", *self.files()) as server, server.connect() as plain:
+            with self.trusting("one").wrap_socket(plain, server_hostname="localhost") as client:
+                client.sendall(b"hello")
+                self.assertEqual(client.recv(5), b"hello")
+
+    def test_plain_http_is_refused_and_the_log_says_so(self):
+        with Server("serve", *self.files()) as server:
+            with server.connect() as client:
+                client.sendall(SteadyClient.REQUEST)
+                self.assertNotIn(b"HTTP", b"".join(iter(lambda: client.recv(4096), b"")))
+            record = server.read_until("a handshake failed")
+            self.assertIn("the client speaks plain HTTP here; it has to use https", record["error"])
+            self.check_serves(server)
+
+    def test_files_that_cannot_be_used_are_named(self):
+        certificate, key = self.path("one.pem"), self.path("one.key")
+        encrypted = self.path("encrypted.key")
+        subprocess.run(["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:x", "-out", encrypted], check=True)
+        self.path("broken.pem").write_text(certificate.read_text().replace("M", "N", 3))
+        self.path("empty.pem").write_text("")
+        other, broken, empty = self.path("two.key"), self.path("broken.pem"), self.path("empty.pem")
+        for given, words in (
+                (("/no/such.pem", key), 'TLS: read "/no/such.pem": No such file or directory'),
+                ((certificate, "/no/such.key"), 'TLS: read "/no/such.key": No such file or directory'),
+                ((certificate, self.folder), f'TLS: read "{self.folder}": Is a directory'),
+                ((certificate, other), f'the key in "{other}" does not belong to the first of the certificates in "{certificate}"'),
+                ((certificate, certificate), f'the key in "{certificate}": there is no private key in it'),
+                ((certificate, encrypted), f'the key in "{encrypted}": its key is encrypted'),
+                ((empty, key), f'the certificates in "{empty}": there is no certificate in it'),
+                ((broken, key), f'the certificates in "{broken}": its certificate cannot be read')):
+            with self.subTest(words):
+                self.assertIn(words, self.refused(1, "--certificate", given[0], "--key", given[1]))
+        self.assertIn("there is no private key in it", self.refused(1, "--certificate", certificate))
+
+    @unittest.skipIf(os.geteuid() == 0, "root may read everything")
+    def test_a_key_that_may_not_be_read(self):
+        secret = self.path("secret.key")
+        secret.write_text("")
+        secret.chmod(0)
+        self.assertIn("Permission denied", self.refused(1, "--certificate", self.path("one.pem"), "--key", secret))
+
+    def test_each_certificate_has_a_key(self):
+        for arguments in ((*self.files(), "--certificate", "x"), ("--key", "x"), ("--certificate", "x", "--key", "x", "--key", "y")):
+            done = run("serve", *arguments)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (64, 1), done)
+            self.assertIn("each certificate has one key, or each file holds its own", done.stderr)
+        with Server("serve", *self.files("one"), *self.files("two")) as server:
+            self.assertEqual(self.shown(server.port, "one", "two"), "one")
+
+    def renew(self, name):
+        for end in ("pem", "key"):
+            self.path(f"shown.{end}").write_text(self.path(f"{name}.{end}").read_text())
+
+    def check_reloads(self, *arguments, **options):
+        """SIGHUP with other files, with bad ones, and with good ones again; whoever is connected stays."""
+        self.renew("one")
+        with Server("serve", *arguments, **options) as server:
+            kept = http.client.HTTPSConnection("localhost", server.port, timeout=SECONDS, context=self.trusting("one"))
+            with contextlib.closing(kept):
+                self.assertEqual(get(kept, "/api/hello")[0], 200)
+                stayed = kept.sock
+                self.renew("two")
+                server.signal(signal.SIGHUP)
+                server.read_until("the certificates were read again, for new connections")
+                self.assertEqual(self.shown(server.port, "two"), "two")
+                self.path("shown.key").write_text(self.path("one.key").read_text())
+                server.signal(signal.SIGHUP)
+                record = server.read_until("the certificates cannot be used; those from before stay")
+                self.assertEqual(record["level"], "error")
+                self.assertIn("does not belong to the first of the certificates", record["error"])
+                self.assertEqual(self.shown(server.port, "two"), "two")
+                self.renew("one")
+                server.signal(signal.SIGHUP)
+                server.read_until("the certificates were read again")
+                self.assertEqual(self.shown(server.port, "one"), "one")
+                self.assertEqual(get(kept, "/api/hello")[0], 200)
+                self.assertIs(kept.sock, stayed)
+            server.signal()
+            self.assertEqual(server.finish()[0], 0)
+
+    def test_hangup_reads_the_files_again(self):
+        self.check_reloads(*self.files("shown"))
+
+    def test_hangup_reads_those_of_endpoints_again(self):
+        self.check_reloads("--workers=2", listen=self.endpoint("shown"))
+
+    def test_hangup_without_files_changes_nothing(self):
+        for arguments in ((), ("--tls",)):
+            with Server("serve", *arguments) as server:
+                server.signal(signal.SIGHUP)
+                server.read_until("there are no certificates to read again")
+                server.signal()
+                self.assertEqual(server.finish()[0], 0)
+
+    def endpoint(self, name):
+        return f"ssl:0:interface=127.0.0.1:certKey={self.path(name)}.pem:privateKey={self.path(name)}.key"
+
+    def test_an_endpoint_brings_its_own_certificate(self):
+        with Server("serve", "--listen", ANY_PORT, listen=self.endpoint("one")) as server:
+            ports = {server.start["at"]: server.start, (second := server.read_record())["at"]: second}
+            secure, plain = sorted(ports, reverse=True)
+            self.assertTrue(secure.startswith("https://") and plain.startswith("http://"), ports)
+            self.assertEqual(self.shown(int(secure.rstrip("/").rsplit(":", 1)[1]), "one"), "one")
+            with contextlib.closing(http_connection(int(plain.rstrip("/").rsplit(":", 1)[1]))) as connection:
+                self.assertEqual(get(connection)[0], 200)
+
+    def test_an_endpoint_with_its_own_is_not_wrapped_again(self):
+        with Server("serve", *self.files("two"), listen=self.endpoint("one")) as server:
+            self.check_serves(server)
+
+    def test_endpoints_that_cannot_be_used(self):
+        certificate = self.path("one.pem")
+        for code, endpoint, words in (
+                (64, "ssl:0", "certKey is missing"),
+                (64, f"ssl:0:certKey={certificate}", "there is no private key in it"),
+                (1, "ssl:0:certKey=/no/such", 'read "/no/such": No such file or directory\n'),
+                (64, f"ssl:0:certKey={certificate}:privateKey={self.path('one.key')}:clientCA=/no/such",
+                 'read whom to trust from "/no/such": No such file or directory\n'),
+                (64, "tls:tcp:0", "give --certificate FILE and --key FILE, or --tls")):
+            with self.subTest(endpoint):
+                self.assertIn(words, self.refused(code, "--listen", endpoint))
+
+    def test_sessions_are_resumed_by_every_worker(self):
+        # That one of two workers gets none of 40 connections happens once in 10^12 runs.
+        context = self.trusting("one")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # the session is there once the handshake is done
+        with Server("serve", "--workers", "2", *self.files()) as server:
+            session = None
+            for _ in range(40):
+                with server.connect() as plain, context.wrap_socket(plain, server_hostname="localhost", session=session) as client:
+                    client.sendall(b"GET /api/hello HTTP/1.0\r\n\r\n")
+                    self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 200 "))
+                    self.assertEqual(client.session_reused, session is not None)
+                    session = session or client.session
+            self.assertEqual({server.read_until("answered")["worker"] for _ in range(40)}, {1, 2})
+
+    def test_stopping_ends_connections_in_good_order(self):
+        with Server("serve", *self.files()) as server, server.connect() as plain:
+            secure = self.trusting("one").wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False)
+            with secure as client:
+                client.sendall(SteadyClient.REQUEST)
+                self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 200 "))
+                server.signal()
+                self.assertEqual(client.recv(4096), b"")  # without a close_notify it would raise
+            self.assertEqual(server.finish()[0], 0)
 
 
 class Logging(unittest.TestCase):

@@ -428,8 +428,8 @@ TESTSSL_SECONDS = 100
 
 def run_testssl(program, ids, port, folder, report):
     return run([program, "--openssl", find("openssl"), "--quiet", "--color", "0", "--warnings", "off", "--fast",
-                      "--protocols", "--std", "--fs", "--server-defaults", "--vulnerable", "--add-ca", ids / "ca.pem",
-                      "--jsonfile", report, "--ip", "127.0.0.1", f"localhost:{port}"], seconds=TESTSSL_SECONDS, cwd=folder)
+                "--protocols", "--std", "--fs", "--server-defaults", "--vulnerable", "--add-ca", ids / "ca.pem",
+                "--jsonfile", report, "--ip", "127.0.0.1", f"localhost:{port}"], seconds=TESTSSL_SECONDS, cwd=folder)
 
 
 def testssl(ids, port, folder):
