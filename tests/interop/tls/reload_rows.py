@@ -126,9 +126,10 @@ def under_load(ids, folder):
 
 def old_session(ids, folder):
     """A session from before is not taken up: its certificate is no longer shown."""
+    openssl = need("openssl", find("openssl"))
     copy(ids, "server", folder)
     bine = Bine("--certificate", folder / "shown.pem", "--key", folder / "shown.key")
-    client = [need("openssl", find("openssl")), "s_client", "-connect", f"127.0.0.1:{bine.port}", "-CAfile", ids / "ca.pem",
+    client = [openssl, "s_client", "-connect", f"127.0.0.1:{bine.port}", "-CAfile", ids / "ca.pem",
               "-servername", "localhost", "-ign_eof"]
     request = "GET /api/hello HTTP/1.0\r\n\r\n"
     try:

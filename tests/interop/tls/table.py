@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import threading
 
 
 class Skipped(Exception):
@@ -10,10 +9,9 @@ class Skipped(Exception):
 
 
 class Table:
-    """Rows are made by `row`: a function that answers the detail, raises AssertionError, or Skipped. Any thread."""
+    """Rows are made by `row`: a function that answers the detail, raises AssertionError, or Skipped. One thread each."""
 
     def __init__(self):
-        self._lock = threading.Lock()
         self.rows = []
 
     def row(self, peer, what, function, *arguments):
@@ -23,8 +21,16 @@ class Table:
             result, detail = "skipped", str(reason)
         except Exception as error:  # pylint: disable=broad-except  # whatever it is, it belongs into the table
             result, detail = "FAILED", f"{type(error).__name__}: {error}"
-        with self._lock:
-            self.rows.append((peer, what, result, " ".join(str(detail).split())))
+        self.rows.append((peer, what, result, " ".join(str(detail).split())))
+
+    def section(self, peer, add, *arguments):
+        """Rows that `add(self, ...)` makes; what keeps all of them from being tried is a row."""
+        try:
+            add(self, *arguments)
+        except Skipped as reason:
+            self.rows.append((peer, "all", "skipped", str(reason)))
+        except Exception as error:  # pylint: disable=broad-except
+            self.rows.append((peer, "all", "FAILED", f"{type(error).__name__}: {error}"))
 
     @property
     def failed(self):
@@ -33,7 +39,7 @@ class Table:
     def text(self):
         heads = ("peer", "what was tried", "result", "detail")
         widths = [max(len(row[column]) for row in [heads, *self.rows]) for column in range(3)]
-        lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]) for row in [heads, *self.rows]]
+        lines = ["  ".join([*map(str.ljust, row[:3], widths), row[3]]) for row in [heads, *self.rows]]
         count = {result: sum(row[2] == result for row in self.rows) for result in ("passed", "FAILED", "skipped")}
         lines += ["", ", ".join(f"{number} {result}" for result, number in count.items())]
         return "\n".join(lines) + "\n"

@@ -14,10 +14,10 @@ import server_rows
 from table import Table
 
 
-def in_thread(work, *arguments):
-    """Its table, and the thread that fills it."""
+def in_thread(peer, add, *arguments):
+    """A table, and the thread that fills it."""
     table = Table()
-    thread = threading.Thread(target=work, args=(table, *arguments))
+    thread = threading.Thread(target=table.section, args=(peer, add, *arguments))
     thread.start()
     return table, thread
 
@@ -29,18 +29,18 @@ def main():
         ids.mkdir()
         subprocess.run([os.environ["BINE_TLS_IDENTITIES"], ids], check=True)
         tools = server_rows.tools_folder()
-        scans = in_thread(server_rows.add_scanners, ids, folder)
-        libraries = in_thread(server_rows.add_libraries, ids, lambda: server_rows.go_build(tools))
-        table = Table()
-        server_rows.add_curl(table, ids, folder)
-        server_rows.add_client_certificates(table, ids)
-        server_rows.add_s_client(table, ids, folder)
-        ours = Table()
-        client_rows.add_servers(ours, ids, folder)
-        client_rows.add_certificates(ours, ids)
-        client_rows.add_trouble(ours, ids)
-        reload_rows.add(ours, ids, folder)
-        for part, thread in (libraries, scans):
+        # The slow ones meanwhile: scanners, and Go's library, which is compiled once.
+        meanwhile = [in_thread("go", server_rows.add_go, ids, tools), in_thread("scanners", server_rows.add_scanners, ids, folder)]
+        table, ours = Table(), Table()
+        table.section("curl", server_rows.add_curl, ids, folder)
+        table.section("curl", server_rows.add_client_certificates, ids)
+        table.section("s_client", server_rows.add_s_client, ids, folder)
+        table.section("libraries", server_rows.add_libraries, ids)
+        ours.section("servers", client_rows.add_servers, ids, folder)
+        ours.section("s_server", client_rows.add_certificates, ids)
+        ours.section("trouble", client_rows.add_trouble, ids)
+        ours.section("reload", reload_rows.add, ids, folder)
+        for part, thread in meanwhile:
             thread.join()
             table.rows += part.rows
         table.rows += ours.rows
