@@ -25,8 +25,6 @@ The targets were set where a system call costs a microsecond; where it costs a t
   fields (50 instructions a line, 50 for each 64 bytes), an eighth into its framing, the rest into some forty functions of
   10 to 130 each. One request at a time pays for a whole turn besides: about what the echo of 64 B costs. Optimizing across
   files (`-flto`) takes 7 % off.
-- **A new connection per request.** nginx closes at once. bine ends its own side, in the segment of the answer's last bytes, and waits for
-  the other side's end, so that no reset overtakes the answer: one more wakeup and one more receive.
 - **p99 at half of its own maximum.** The maximum of bine is higher, and the client, on the other core, is nearly as busy as the server."""
 
 TITLES = {

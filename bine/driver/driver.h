@@ -162,6 +162,9 @@ public:
     // discards what still arrives until the other side has ended, for a few seconds at most, so that no reset kills what
     // was sent. Listeners and datagram sockets are gone at once, without a call.
     virtual void close(SocketId id) noexcept = 0;
+    // The same for a stream whose other side has said that it sends no more: the slot need not wait for its end. If it did send
+    // more, as far as can be seen when the queue is empty, it is close().
+    virtual void finish(SocketId id) noexcept { close(id); }
     // Ends it at once with a reset. closed(null) comes from a later wait.
     virtual void abort(SocketId id) noexcept = 0;
     // The end of a reactor: aborts every stream, ends all else without a call, waits for the work that is under way in

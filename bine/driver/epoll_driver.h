@@ -10,6 +10,7 @@
 //
 //   open --close()--> closing (queue leaves, input is discarded) --queue empty--> shutdown, closed(null) is reported
 //        --------------------------------------------------------> lingering (no sink) --end, reset, 5 s--> gone
+//   open --finish()--> closing --queue empty, nothing to discard came--> fd closed, closed(null) is reported --> gone
 //   open --abort() or an error of the system--> fd closed, closed(...) is reported at the next wait --> gone
 //   open --both directions have ended--> fd closed, closed(null) is reported at the next wait --> gone
 #pragma once
@@ -61,6 +62,7 @@ public:
     void set_low_mark(SocketId id, uint32_t bytes) noexcept override;
     void shutdown(SocketId id) noexcept override;
     void close(SocketId id) noexcept override;
+    void finish(SocketId id) noexcept override;
     void abort(SocketId id) noexcept override;
     void abort_all() noexcept override;
     std::size_t open_sockets() const noexcept override { return streams_; }

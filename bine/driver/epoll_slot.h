@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bine/driver/epoll_driver.h"
+#include "bine/driver/socket.h"
 
 namespace bine {
 
@@ -12,6 +13,10 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Rar
     bool reads() const noexcept { return phase == Phase::open && !paused && !ended_there; }
     bool discards() const noexcept {
         return (phase == Phase::closing || phase == Phase::lingering) && !ended_there && socket;
+    }
+    // Once the queue is empty: no end of the other side's is waited for. Who else may hold the open file needs a shutdown.
+    bool ends_at_once() const noexcept {
+        return !socket || ended_there || (finishing && !adopted && !socket::has_unread(input.get()));
     }
     // Also when the connection has failed and nobody knows it yet: who writes without end must feel a queue.
     bool may_queue() const noexcept {
@@ -53,6 +58,7 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Rar
     bool shut : 1 = false;         // no more may be queued
     bool shut_down : 1 = false;    // and the system has been told
     bool blocked : 1 = false;      // the system's buffer was full
+    bool finishing : 1 = false;    // the other side has said that it sends no more, and has not
     bool above_low : 1 = false;    // drained() will be owed
     bool drained_due : 1 = false;
     bool closed_due : 1 = false;

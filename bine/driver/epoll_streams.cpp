@@ -203,6 +203,7 @@ long EpollDriver::read_with_descriptors(Slot& slot, std::span<char> buffer) {
 void EpollDriver::discard(Slot& slot) noexcept {
     const std::span<char> buffer = shared_buffer();
     const long count = system_.recvfrom(slot.input.get(), buffer.data(), buffer.size(), 0, nullptr, nullptr);
+    if (count > 0) slot.finishing = false;
     if (count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) return;
     if (slot.phase == Phase::lingering && !slot.closed_due) {
         erase(slot);
@@ -388,7 +389,7 @@ void EpollDriver::after_flush(Slot& slot) noexcept {
 // Does what was ordered behind the queue.
 void EpollDriver::queue_emptied(Slot& slot) noexcept {
     if (!slot.shut || slot.shut_down || slot.phase == Phase::connecting) return;
-    if (slot.phase == Phase::closing && (!slot.socket || slot.ended_there)) return end(slot, std::nullopt);
+    if (slot.phase == Phase::closing && slot.ends_at_once()) return end(slot, std::nullopt);
     slot.shut_down = true;
     if (slot.socket) {
         ::shutdown(slot.input.get(), SHUT_WR);
@@ -446,6 +447,12 @@ void EpollDriver::close(SocketId id) noexcept {
         if (over) slot->queue.clear();
         queue_for_flush(*slot);
     }
+}
+
+void EpollDriver::finish(SocketId id) noexcept {
+    close(id);
+    Slot* slot = find_stream(id);
+    if (slot && slot->phase == Phase::closing) slot->finishing = true;
 }
 
 void EpollDriver::abort(SocketId id) noexcept {

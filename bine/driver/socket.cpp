@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -143,6 +144,11 @@ int take_error(int fd, SystemCalls& system) noexcept { return get_number(fd, SO_
 bool is_socket(int fd) noexcept {
     struct stat found{};
     return ::fstat(fd, &found) == 0 && S_ISSOCK(found.st_mode);
+}
+
+bool has_unread(int fd) noexcept {
+    int count = 0;
+    return ::ioctl(fd, FIONREAD, &count) != 0 || count > 0;
 }
 
 bool is_listening(int fd) noexcept { return get_number(fd, SO_ACCEPTCONN, native_system_calls) != 0; }

@@ -30,6 +30,8 @@ Address peer_address(int fd);
 // The pending error of a socket, taken; 0 for none.
 int take_error(int fd, SystemCalls& system) noexcept;
 bool is_socket(int fd) noexcept;
+// Bytes have come that nobody has received.
+bool has_unread(int fd) noexcept;
 bool is_listening(int fd) noexcept;
 // A Unix address that is in the file system.
 bool is_path(const Address& address) noexcept;

@@ -211,6 +211,7 @@ void UringDriver::rearm_all() noexcept {
         slot.armed = slot.cancelling = slot.awaits_room = false;
         if (slot.phase != Phase::ended) {
             want_armed(slot);
+            if (slot.finishing) queue_for_flush(slot);
         } else if (slot.listener) {
             erase(slot);
         } else if (slot.fd) {
@@ -303,6 +304,7 @@ void UringDriver::completed(Slot& slot, Operation operation, const io_uring_cqe&
         if (left && !left->listener) end(*left, ENOMEM, Deed::serve);
     }
     Slot* left = find(id);
+    if (left && left->waits_to_finish()) queue_emptied(*left);
     if (!left || left->phase != Phase::ended || left->operations > 0) return;
     if (left->listener) {
         erase(*left);

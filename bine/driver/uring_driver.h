@@ -18,6 +18,9 @@
 //
 // As a guest the driver cannot sleep in the ring: a host polls the inner epoll driver, in which an eventfd tells of the ring.
 //
+// Of finish(), the receive is cancelled in the submission that sends the last bytes: closing the descriptor ends the connection
+// only when no operation holds it, and what has come by then tells whether the other side has kept its word.
+//
 // A multishot receive can miss a reset when it has delivered 32 pieces in one go (docs/the-driver-seam.md): then it is
 // cancelled and armed anew, which looks at the socket again.
 #pragma once
@@ -71,6 +74,7 @@ public:
     void set_low_mark(SocketId id, uint32_t bytes) noexcept override;
     void shutdown(SocketId id) noexcept override;
     void close(SocketId id) noexcept override;
+    void finish(SocketId id) noexcept override;
     void abort(SocketId id) noexcept override;
     void abort_all() noexcept override;
     std::size_t open_sockets() const noexcept override { return streams_ + others_.open_sockets(); }

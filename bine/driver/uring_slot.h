@@ -21,6 +21,10 @@ struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Arm
     bool wants_input() const noexcept {
         return listener ? !paused && phase == Phase::open : (reads() && !end_due && !rare) || discards();
     }
+    // What finish() has to do once the receive has come back.
+    bool waits_to_finish() const noexcept {
+        return phase == Phase::closing && !shut_down && !armed && queue.empty() && !ListHook<FlushTag>::linked();
+    }
     bool wants_room() const noexcept { return phase == Phase::connecting || (blocked && phase != Phase::ended); }
     // Also when the connection has failed and nobody knows it yet: who writes without end must feel a queue.
     bool may_queue() const noexcept {
@@ -65,6 +69,7 @@ struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Arm
     bool end_due : 1 = false;      // it came behind what is held, or while paused
     bool shut : 1 = false;         // no more may be queued
     bool shut_down : 1 = false;    // and the system has been told
+    bool finishing : 1 = false;    // the other side has said that it sends no more, and has not
     bool above_low : 1 = false;    // drained() will be owed
     bool connected_due : 1 = false;
     bool drained_due : 1 = false;

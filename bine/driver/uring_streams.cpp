@@ -184,6 +184,7 @@ void UringDriver::resume(SocketId id) noexcept {
 void UringDriver::serve_piece(Slot& slot, const Piece& piece, int result) {
     if (slot.phase == Phase::ended || slot.phase == Phase::connecting) return;
     if (slot.discards()) {
+        if (result > 0) slot.finishing = false;
         if (result <= 0) discarding_ended(slot, -result);
     } else if (!slot.reads() || slot.rare) {
         hold_piece(slot, piece, result);
@@ -326,6 +327,7 @@ void UringDriver::flush(Slot& slot) {
 }
 
 void UringDriver::send_memory(Slot& slot) {
+    if (slot.finishing) stop_receiving(slot);
     if (messages_used_ == messages_.size()) messages_.push_back(std::unique_ptr<Message>(new Message));
     Message& message = *messages_[messages_used_];
     const std::size_t count = slot.queue.gather(message.parts);
@@ -434,6 +436,8 @@ void UringDriver::own_loan(Slot& slot) {
 void UringDriver::queue_emptied(Slot& slot) {
     if (!slot.shut || slot.shut_down) return;
     if (slot.phase == Phase::closing && slot.ended_there) return end(slot, 0, Deed::none);
+    if (slot.finishing && slot.armed) return stop_receiving(slot);  // goes on when that has come back
+    if (slot.finishing && !socket::has_unread(slot.fd.get())) return end(slot, 0, Deed::none);
     slot.shut_down = true;
     ::shutdown(slot.fd.get(), SHUT_WR);
     if (slot.phase == Phase::closing) {
@@ -500,6 +504,13 @@ void UringDriver::close(SocketId id) noexcept {
         want_armed(*slot);
         queue_for_flush(*slot);
     }
+}
+
+void UringDriver::finish(SocketId id) noexcept {
+    if (!is_ours(id)) return others_.finish(id);
+    close(id);
+    Slot* slot = find_stream(id);
+    if (slot && slot->phase == Phase::closing) slot->finishing = true;
 }
 
 // An accept in flight keeps the socket listening, whoever closes the descriptor: it has to end first. Those of a thread that

@@ -53,6 +53,7 @@ void ServerConnection::connection_made(Transport& transport) {
 
 void ServerConnection::data_received(std::string_view bytes) {
     if (closing_ || gone_) return;
+    said_last_ = false;
     if (running_ || !buffer_.empty()) {
         buffer_.append(bytes);
         if (!running_) run_buffer();
@@ -129,6 +130,7 @@ void ServerConnection::head_received(http1::RequestEvent& event, std::string_vie
                                      Output& output) {
     ++requests_;
     waiting_ = Waiting::nothing;
+    said_last_ = !event.head.keep_alive && !event.head.has_body() && input.empty();
     if (event.head.has_body()) {
         make_exchange(event.head, bytes, output).start(server_->handler);
         return;
@@ -406,7 +408,7 @@ void ServerConnection::flush(Output& output) {
 void ServerConnection::close() {
     closing_ = true;
     buffer_.keep_last(0);
-    transport_->close();
+    said_last_ ? transport_->finish() : transport_->close();
     update_waiting();
 }
 

@@ -137,6 +137,7 @@ private:
     bool ended_ : 1 = false;          // the other side has
     bool closing_ : 1 = false;
     bool close_behind_ : 1 = false;  // the answer in progress is the last
+    bool said_last_ : 1 = false;     // the other side has said that it sends no more, and has not
     bool gone_ : 1 = false;          // the transport is another protocol's
     bool look_soon_ : 1 = false;     // the timer is set for the next turn
 };

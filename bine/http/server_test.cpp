@@ -283,6 +283,34 @@ TEST_CASE("HTTP/1.0 is closed unless it asks") {
     CHECK_FALSE(two.closed());
 }
 
+TEST_CASE("who says that a request is the last is not waited for, unless more comes") {
+    const auto finished_after = [](std::string_view input) {
+        Client client(small_site());
+        client.send(input);
+        client.transport.settle();
+        CHECK(client.closed());
+        return client.transport.is_finished();
+    };
+    CHECK(finished_after(get("/", "Connection: close\r\n")));
+    CHECK(finished_after(get("/later", "Connection: close\r\n")));
+    CHECK(finished_after("GET / HTTP/1.0\r\n\r\n"));
+    CHECK_FALSE(finished_after(get("/", "Connection: close\r\n") + get("/")));
+    CHECK_FALSE(finished_after(get("/later", "Connection: close\r\n") + get("/")));
+    CHECK_FALSE(finished_after("no request\r\n\r\n"));
+
+    Gate gate;
+    Client talks_on([&gate](Request&) -> Deferred<Response> {
+        co_await gate.wait("it");
+        co_return Response::text("x");
+    });
+    talks_on.send(get("/", "Connection: close\r\n"));
+    talks_on.send("more");
+    gate.open("it");
+    talks_on.transport.settle();
+    CHECK(talks_on.closed());
+    CHECK_FALSE(talks_on.transport.is_finished());
+}
+
 TEST_CASE("OPTIONS * is answered, a tunnel is not") {
     Client client(small_site());
     CHECK(client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n") == "HTTP/1.1 204 No Content\r\n\r\n");

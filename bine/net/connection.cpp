@@ -266,10 +266,18 @@ void Connection::shutdown_writing() noexcept {
 }
 
 void Connection::close() noexcept {
-    if (end_ != End::none) return;
+    if (begin_to_close()) reactor_.driver().close(socket_);
+}
+
+void Connection::finish() noexcept {
+    if (begin_to_close()) reactor_.driver().finish(socket_);
+}
+
+bool Connection::begin_to_close() noexcept {
+    if (end_ != End::none) return false;
     end_ = End::closed;
     reactor_.begin_unfinished();
-    reactor_.driver().close(socket_);
+    return true;
 }
 
 void Connection::abort() noexcept {

@@ -43,6 +43,7 @@ public:
     void resume_reading() noexcept override;
     void shutdown_writing() noexcept override;
     void close() noexcept override;
+    void finish() noexcept override;
     void abort() noexcept override;
     void abort(Error reason) noexcept override;
     bool is_closing() const noexcept override { return end_ != End::none; }
@@ -66,6 +67,7 @@ private:
 
     void make(std::unique_ptr<Protocol> protocol);
     void check_high_mark() noexcept;
+    bool begin_to_close() noexcept;
     void touch() noexcept;
     Rare& rare();
     std::unique_ptr<Pending> take_pending() noexcept;

@@ -40,6 +40,8 @@ public:
     virtual void shutdown_writing() noexcept = 0;
     // Ends the connection once everything queued has left. Nothing more is received.
     virtual void close() noexcept = 0;
+    // The same, for when the other side has said that it sends no more ("Connection: close"): its end is not waited for.
+    virtual void finish() noexcept { close(); }
     // Ends the connection at once; what is queued is lost, the other side sees a reset (over a Unix socket: perhaps an end).
     virtual void abort() noexcept = 0;
     // The same, with a reason that connection_lost will tell.

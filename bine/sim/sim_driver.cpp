@@ -173,6 +173,7 @@ void SimDriver::transmit(Slot& slot) {
                                    driver.host_.name() + " at " + there.local.to_string());
             }
             if (there.discards()) {
+                there.finishing = false;
                 driver.give_room(from, bytes.size());
             } else {
                 there.inbox.append(bytes);
@@ -389,6 +390,7 @@ void SimDriver::tell_closed(Slot& slot) {
     Sink* sink = std::exchange(slot.sink, nullptr);
     const std::optional<Error> error = std::move(slot.error);
     slot.closed_due = false;
+    if (slot.finishing) slot.phase = Phase::ended;
     if (slot.phase == Phase::ended || slot.end_came || slot.reset) {
         slot.reset |= slot.phase == Phase::ended;  // a reset has been sent, or nothing is left to be told
         slot.phase = Phase::ended;

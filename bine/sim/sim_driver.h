@@ -51,6 +51,7 @@ public:
     void set_low_mark(SocketId id, uint32_t bytes) noexcept override;
     void shutdown(SocketId id) noexcept override;
     void close(SocketId id) noexcept override;
+    void finish(SocketId id) noexcept override;
     void abort(SocketId id) noexcept override;
     void abort_all() noexcept override;
     std::size_t open_sockets() const noexcept override;

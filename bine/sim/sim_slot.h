@@ -71,7 +71,8 @@ struct SimDriver::Slot {
     bool drained_due = false;
     bool closed_due = false;
     bool above_low = false;
-    bool shut = false;  // no more may be queued
+    bool shut = false;       // no more may be queued
+    bool finishing = false;  // the other side has said that it sends no more, and has not
     bool end_sent = false;
     bool end_came = false;
     bool end_told = false;

@@ -237,6 +237,14 @@ void SimDriver::close(SocketId id) noexcept {
     }
 }
 
+void SimDriver::finish(SocketId id) noexcept {
+    const Slot* before = find(id, Kind::stream);
+    const bool unread = before && !before->inbox.empty();
+    close(id);
+    Slot* slot = find(id, Kind::stream);
+    if (slot && slot->phase == Phase::closing) slot->finishing = !unread;
+}
+
 void SimDriver::abort(SocketId id) noexcept {
     Slot* slot = find(id);
     if (!slot || slot->phase >= Phase::lingering) return;

@@ -310,6 +310,7 @@ void names_of_the_dead_find_nobody(DriverWorld& world) {
         driver.set_no_delay(id, true);
         driver.set_keep_alive(id, true);
         driver.close(id);
+        driver.finish(id);
         driver.abort(id);
         driver.resume(id);
         driver.set_sink(id, client, Lane::native, false);
@@ -387,6 +388,70 @@ void a_driver_may_be_destroyed_with_open_sockets(DriverWorld& world) {
     expect(!idle.client.is_closed && !busy.client.is_closed, "nobody is called");
 }
 
+void finish_flushes_and_waits_for_nobody(DriverWorld& world) {
+    for (const std::size_t size : {std::size_t{0}, std::size_t{100}, std::size_t{5} << 20}) {
+        Scene scene(world);
+        auto [client, server] = scene.pair();
+        const std::string answer = pattern(size);
+        scene.driver->send(client.id, "the last", Lifetime::copy);
+        server.on_data = [&](std::string_view) {
+            if (server.received != "the last") return;
+            scene.driver->send(server.id, answer, Lifetime::copy);
+            scene.driver->finish(server.id);
+            scene.driver->send(server.id, "too late", Lifetime::copy);
+            scene.driver->finish(server.id);
+            if (server.is_closed) scene.breach("finish() calls somebody");
+        };
+        scene.wait_until([&] { return server.is_closed && client.ended; }, "the end");
+        expect(!server.error && !client.is_closed, "in good order");
+        expect_equal(client.received, answer, "what arrives");
+        scene.wait_until([&] { return scene.driver->open_sockets() == 1; },
+                         "the server's is gone, the client's is not");
+        scene.driver->close(client.id);
+        scene.wait_until([&] { return client.is_closed && scene.driver->open_sockets() == 0; }, "nothing is left");
+        expect(!client.error, "in good order");
+    }
+}
+
+// The other side does not keep its word, before or meanwhile: what was sent must not be killed by a reset.
+void finish_with_unread_input_is_close(DriverWorld& world) {
+    for (const bool before : {true, false}) {
+        Scene scene(world);
+        auto [client, server] = scene.pair();
+        const std::string answer = pattern(world.more_than_fits(), 6);
+        scene.driver->pause(server.id);
+        scene.driver->pause(client.id);
+        if (before) scene.driver->send(client.id, pattern(500'000, 5), Lifetime::copy);
+        scene.settle();
+        scene.driver->send(server.id, answer, Lifetime::copy);
+        scene.driver->finish(server.id);
+        scene.settle();
+        if (!before) scene.driver->send(client.id, pattern(500'000, 5), Lifetime::copy);
+        scene.settle();
+        scene.driver->resume(client.id);
+        scene.wait_until([&] { return server.is_closed && client.ended; }, "the end");
+        expect(!client.error && !server.error, "in good order");
+        expect_equal(client.received, answer, "what arrives");
+        expect_equal(scene.driver->open_sockets(), 2, "streams left: the server's discards");
+        scene.driver->close(client.id);
+        scene.wait_until([&] { return client.is_closed && scene.driver->open_sockets() == 0; }, "nothing is left");
+    }
+}
+
+void an_abort_overrides_finish(DriverWorld& world) {
+    Scene scene(world);
+    auto [client, server] = scene.pair();
+    scene.driver->pause(client.id);
+    scene.driver->send(server.id, pattern(world.more_than_fits()), Lifetime::copy);
+    scene.driver->finish(server.id);
+    scene.settle();
+    expect(!server.is_closed, "finish() waits for the queue");
+    scene.driver->abort(server.id);
+    scene.driver->resume(client.id);
+    scene.wait_until([&] { return server.is_closed && is_cut(world, client); }, "abort() does not wait");
+    expect_cut(world, client);
+}
+
 // The same slots serve again and again.
 void connections_come_and_go(DriverWorld& world) {
     Scene scene(world);
@@ -415,6 +480,9 @@ constexpr DriverCase kCases[] = {
     {"close inside data_received", close_inside_data_received},
     {"abort inside data_received", abort_inside_data_received},
     {"close with unread input loses nothing that was sent", close_with_unread_input_loses_nothing},
+    {"finish flushes, and waits for nobody's end", finish_flushes_and_waits_for_nobody},
+    {"finish with unread input is close", finish_with_unread_input_is_close},
+    {"an abort overrides finish", an_abort_overrides_finish},
     {"abort drops the queue and resets", abort_drops_and_resets},
     {"abort after close ends the flushing", abort_after_close_ends_the_flushing},
     {"a reset behind unread bytes is told", a_reset_behind_unread_bytes_is_told},

@@ -97,6 +97,11 @@ void MemoryConnection::close() noexcept {
     }
 }
 
+void MemoryConnection::finish() noexcept {
+    if (!closing_) finished_ = true;
+    close();
+}
+
 void MemoryConnection::end(CloseReason reason) noexcept {
     if (broken_ || lost_) return;
     reason_.emplace(std::move(reason));

@@ -31,6 +31,7 @@ public:
     void resume_reading() noexcept final;
     void shutdown_writing() noexcept final;
     void close() noexcept final;
+    void finish() noexcept final;
     void abort() noexcept final { end(CloseReason(CloseReason::Kind::aborted)); }
     void abort(Error reason) noexcept final { end(CloseReason(CloseReason::Kind::aborted, std::move(reason))); }
     bool is_closing() const noexcept final { return closing_; }
@@ -44,6 +45,8 @@ public:
     bool reading_is_paused() const noexcept { return reading_paused_; }
     // Null before the start and after the loss.
     Protocol* protocol() const noexcept { return protocol_.get(); }
+    // It was closed by finish(): the end of the other side is not waited for.
+    bool is_finished() const noexcept { return finished_; }
     // True once connection_lost has been called.
     bool is_lost() const noexcept { return lost_; }
     // Why it ended, or will end in the next turn; null while it lives.
@@ -111,6 +114,7 @@ private:
     bool end_wanted_ = false;
     bool end_sent_ = false;
     bool closing_ = false;
+    bool finished_ = false;
     bool broken_ = false;
     bool lost_ = false;
 };

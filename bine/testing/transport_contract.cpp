@@ -311,6 +311,22 @@ void an_end_closes_by_default(TransportWorld& world) {
     expect(stage.first.lost->clean() && !stage.second.lost->error(), "in good order");
 }
 
+void finish_closes_too(TransportWorld& world) {
+    Stage stage(world);
+    stage.connect();
+    stage.first.transport->write("bye");
+    stage.first.transport->finish();
+    expect(stage.first.transport->is_closing(), "closing");
+    stage.first.transport->write("too late");
+    stage.first.transport->close();
+    expect(!stage.first.lost, "finish calls nobody");
+    stage.until_both_are_lost();
+    expect_equal(stage.second.received, "bye", "what arrives");
+    expect(stage.second.ended, "the end is told before the loss");
+    expect(stage.first.lost->kind() == Kind::closed_here, "we closed it");
+    expect(stage.second.lost->kind() == Kind::closed_there, "they did");
+}
+
 void half_close_keeps_the_other_direction(TransportWorld& world) {
     Stage stage(world);
     stage.connect();
@@ -480,6 +496,7 @@ constexpr TransportCase kCases[] = {
     {"pausing holds bytes, and the end behind them", pausing_holds_bytes_and_the_end},
     {"pausing inside data_received stops it", pausing_inside_data_received_stops_it},
     {"an end closes by default, cleanly on both sides", an_end_closes_by_default},
+    {"finish closes, too", finish_closes_too},
     {"half-close keeps the other direction", half_close_keeps_the_other_direction},
     {"close flushes what is queued", close_flushes_what_is_queued},
     {"close inside data_received is the last of it", close_inside_callbacks_is_the_last_of_them},
