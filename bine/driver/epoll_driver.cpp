@@ -132,8 +132,9 @@ int EpollDriver::poll(TimePoint deadline, Level& level) noexcept {
     int count = 0;
     do {  // a signal does not end the wait: whoever handles it writes to a descriptor that does
         if (deadline != TimePoint::min() && limit) timeout = to_timespec(deadline - now());
-        count = system_.epoll_pwait2(epoll_.get(), level.events, kEvents, limit);
-        if (count < 0 && errno == ENOSYS) {
+        if (!waits_in_milliseconds_) count = system_.epoll_pwait2(epoll_.get(), level.events, kEvents, limit);
+        if (count < 0 && errno == ENOSYS) waits_in_milliseconds_ = true;
+        if (waits_in_milliseconds_) {
             count = ::epoll_wait(epoll_.get(), level.events, kEvents, limit ? to_milliseconds(timeout) : -1);
         }
     } while (count < 0 && errno == EINTR);

@@ -157,6 +157,7 @@ private:
     Descriptor wake_;
     Descriptor host_timer_;
     std::atomic<bool> woken_{false};
+    bool waits_in_milliseconds_ = false;  // before Linux 5.11
     mutable Slab<Slot> slots_;
     IntrusiveList<Slot, FlushTag> to_flush_;
     // Slots of which closed() or drained() is to be told.

@@ -284,6 +284,7 @@ void EpollDriver::flush_all() noexcept {
 
 void EpollDriver::flush(Slot& slot) noexcept try {
     if (slot.write_error != 0 || slot.phase == Phase::ended) return;
+    const bool was_blocked = slot.blocked;
     slot.blocked = false;
     uint64_t sent = 0;
     while (!slot.queue.empty()) {
@@ -303,6 +304,9 @@ void EpollDriver::flush(Slot& slot) noexcept try {
         }
     }
     after_flush(slot);
+    // Of an open stream, sending changes the interest only where it meets a full buffer, or meets it no longer.
+    const bool the_same = slot.phase == Phase::open && slot.blocked == was_blocked;
+    if (!the_same && slot.phase != Phase::ended) refresh_interest(slot);
 } catch (const std::bad_alloc&) {
     write_failed(slot, ENOMEM);
 }
@@ -383,7 +387,6 @@ void EpollDriver::after_flush(Slot& slot) noexcept {
         notify(slot);
     }
     if (slot.queue.size() == 0) queue_emptied(slot);  // NOLINT(readability-container-size-empty)
-    if (slot.phase != Phase::ended) refresh_interest(slot);
 }
 
 // Does what was ordered behind the queue.

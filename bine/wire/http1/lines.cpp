@@ -5,6 +5,7 @@
 
 #include "bine/base/text.h"
 #include "bine/wire/http1/field_line.h"
+#include "bine/wire/http1/scan.h"
 
 namespace bine::http1 {
 
@@ -163,6 +164,7 @@ bool is_sendable(std::string_view name, std::string_view value) noexcept {
 }
 
 bool is_authority(std::string_view text) noexcept {
+    if (is_common_host(text)) return true;
     if (text.starts_with('[')) {
         const std::size_t close = text.find(']');
         if (close == std::string_view::npos || !is_ip_literal(text.substr(1, close - 1))) return false;

@@ -186,6 +186,24 @@ TEST_CASE("HTTP/1.0 needs no Host") {
     CHECK(run("GET / HTTP/1.1\r\nHost:\r\n\r\n").events == "<GET /? 1.1 @ Host=;||>");
 }
 
+TEST_CASE("a host is judged alike whatever its length") {
+    const auto is_right = [](const std::string& host) {
+        return run("GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n").events.starts_with('<');
+    };
+    const std::string before(30, 'b');  // too long for any shortcut
+    for (const std::size_t size : {1u, 7u, 8u, 9u, 15u, 16u, 17u}) {
+        for (const std::size_t at : {std::size_t{0}, size / 2, size - 1}) {
+            for (unsigned c = 0x21; c < 256; ++c) {
+                if (c == '[') continue;  // begins an address of another form
+                std::string host(size, 'A');
+                host[at] = static_cast<char>(c);
+                const bool names_nothing = c == ':' && at == 0;
+                CHECK(is_right(host) == (is_right(before + host) && !names_nothing));
+            }
+        }
+    }
+}
+
 TEST_CASE("a wrong request line is refused") {
     check_all({
         {"GET /\r\n\r\n", 400},

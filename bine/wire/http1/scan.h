@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #include "bine/wire/http1/characters.h"
 
@@ -26,13 +27,26 @@ inline __m128i at_most(__m128i bytes, char limit) noexcept {
 }
 
 // A bit for each of sixteen bytes: letters, digits and dashes, as nearly all names are made of.
-inline unsigned common_in_names(const char* at) noexcept {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+inline unsigned common_in_names(__m128i bytes) noexcept {
     const __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
     const __m128i letter = at_most(_mm_sub_epi8(lower, _mm_set1_epi8('a')), 25);
     const __m128i digit = at_most(_mm_sub_epi8(bytes, _mm_set1_epi8('0')), 9);
     const __m128i dash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'));
     return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(letter, digit), dash)));
+}
+inline unsigned common_in_names(const char* at) noexcept {
+    return common_in_names(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+}
+
+// Letters, digits, dashes and dots, as nearly all hosts are made of; false for a text that is too short or too long for this.
+inline bool is_common_host(std::string_view text) noexcept {
+    if (text.size() < 8 || text.size() > 16) return false;
+    int64_t ends[2];
+    std::memcpy(&ends[0], text.data(), 8);
+    std::memcpy(&ends[1], text.data() + text.size() - 8, 8);
+    const __m128i bytes = _mm_set_epi64x(ends[1], ends[0]);
+    const unsigned dots = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('.'))));
+    return (common_in_names(bytes) | dots) == 0xffff;
 }
 
 // A bit for each of sixteen bytes: from 0x20 to 0x7e. A value may hold some others too, tab and those from 0x80.
@@ -73,6 +87,7 @@ inline const char* skip_value(const char* at, const char* end) noexcept {
     return skip(kValue, at, end);
 }
 #else
+inline bool is_common_host(std::string_view) noexcept { return false; }
 inline const char* skip_path(const char* at, const char* end) noexcept { return skip(kPath, at, end); }
 inline const char* skip_name(const char* at, const char* end) noexcept { return skip(kToken, at, end); }
 inline const char* skip_value(const char* at, const char* end) noexcept { return skip(kValue, at, end); }
