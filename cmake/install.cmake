@@ -35,6 +35,13 @@ get_property(layers GLOBAL PROPERTY BINE_LAYERS)
 foreach(layer IN LISTS layers)
     bine_install_layer(${layer})
 endforeach()
+if(BINE_LTO AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # What gcc optimizes from is for this very version of gcc: another one refuses it, or the linker takes long over it.
+    install(CODE "
+        file(GLOB libraries \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libbine_*.a\")
+        execute_process(COMMAND \"${CMAKE_STRIP}\" -D --wildcard -R .gnu.lto_* -R .gnu.debuglto_* -N __gnu_lto_v1
+            -N __gnu_lto_slim \${libraries} COMMAND_ERROR_IS_FATAL ANY)")
+endif()
 if(TARGET bine)
     install(TARGETS bine RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -11,6 +11,20 @@ if(BINE_SANITIZE)
     endif()
 endif()
 
+# Objects hold both: what the programs that matter are optimized from as a whole, and code for all others, which are linked as
+# quickly as ever. Installed libraries hold the code alone (install.cmake).
+if(BINE_LTO AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-flto=auto> $<$<COMPILE_LANGUAGE:CXX>:-ffat-lto-objects>)
+    add_link_options($<IF:$<BOOL:$<TARGET_PROPERTY:BINE_WHOLE_PROGRAM>>,-flto=auto,-fno-lto>)
+    # Across files gcc 12 sees strings outgrow their small buffers, which their size forbids.
+    add_link_options($<$<BOOL:$<TARGET_PROPERTY:BINE_WHOLE_PROGRAM>>:-Wno-stringop-overflow>)
+endif()
+
+# A program for whose speed it is worth to link slowly.
+function(bine_whole_program target)
+    set_target_properties(${target} PROPERTIES BINE_WHOLE_PROGRAM ON)
+endfunction()
+
 function(bine_compile_options target)
     target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion)
     if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

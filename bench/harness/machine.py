@@ -129,7 +129,8 @@ def describe_build(machine):
     compiler = first_match(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", machine.build / "CMakeCache.txt", "c++")
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
     flags = first_match(r"^CMAKE_CXX_FLAGS_RELWITHDEBINFO:\w+=(.*)$", machine.build / "CMakeCache.txt", "")
-    return f"{version}, {flags}"
+    whole = first_match(r"^BINE_LTO:\w+=(ON)$", machine.build / "CMakeCache.txt", "")
+    return f"{version}, {flags}" + (" -flto" if whole else "")
 
 
 def describe_machine(machine):
