@@ -5,19 +5,31 @@
 
 namespace bine::http {
 
+namespace {
+
+Result<ProxySettings> proxy_for_all(std::string_view text) {
+    if (text.empty()) return ProxySettings();
+    Result<ProxyServer> server = ProxyServer::parse(text);
+    if (!server) return fail(server.error().with_context("ClientOptions::proxy"));
+    return ProxySettings(std::move(*server));
+}
+
+}  // namespace
+
 Client::State::State(Reactor& r, const ClientOptions& given, std::optional<tls::Context> tls)
     : reactor(r),
       options(given),
       user_agent(given.user_agent),
       unix_path(given.unix_path),
       context(std::move(tls)),
+      proxy(proxy_for_all(given.proxy)),
       pool(new ConnectionPool(given.connections, given.connections_per_host)) {
     if (user_agent.empty()) user_agent = "bine/" + std::string(version());
-    options.user_agent = options.unix_path = {};
+    options.user_agent = options.unix_path = options.proxy = {};
 }
 
 Result<std::optional<tls::Context>> Client::State::context_for(const Route& route) {
-    if (route.secure_name.empty()) return std::nullopt;
+    if (!route.uses_tls()) return std::nullopt;
     if (!context) {
         Result<tls::Context> made = tls::Context::client();
         if (!made) return fail(made.error());

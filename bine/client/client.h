@@ -12,6 +12,9 @@
 //
 // A status is no error: an Error says that there was no answer, or not all of it. Its text begins with method and URL.
 //
+// Codings are undone, cookies kept (ClientOptions::cookies), proxies used. Credentials in a URL are sent as Basic; those of
+// ClientRequest::login() answer what the server asks for, Basic or Digest.
+//
 // An idempotent request (GET, HEAD, PUT, DELETE ...) is asked once more on a new connection when a connection that was kept
 // ends before a byte of its answer; every other is not asked twice.
 // Confined to the thread of its reactor, which outlives it.
@@ -25,7 +28,10 @@
 
 namespace bine {
 class Reactor;
+namespace tls {
+class Context;
 }
+}  // namespace bine
 
 namespace bine::http {
 

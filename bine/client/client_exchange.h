@@ -73,6 +73,7 @@ public:
     int status() const noexcept { return status_; }
     std::string& reason() noexcept { return reason_; }
     AnswerFields& fields() noexcept { return fields_; }
+    const AnswerFields& fields() const noexcept { return fields_; }
     uint64_t announced() const noexcept { return announced_; }  // by Content-Length; else 0
     bool changes_protocol() const noexcept { return changes_protocol_; }
     bool body_complete() const noexcept { return ended_; }

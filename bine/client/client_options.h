@@ -10,14 +10,13 @@
 
 namespace bine {
 class Resolver;
-namespace tls {
-class Context;
 }
-}  // namespace bine
 
 namespace bine::http {
 
 class ClientTrace;
+class CookieJar;
+class ProxySettings;
 
 // What text and pointers here refer to: text is copied by the Client, the others outlive it.
 struct ClientOptions {
@@ -33,6 +32,10 @@ struct ClientOptions {
     // Sizes: limit_exceeded.
     http1::AnswerLimits limits{};      // of what comes over the wire
     uint64_t body = 16 * 1024 * 1024;  // of a body that is read as a whole, decoded
+    // Codings (gzip, deflate, br, zstd) are asked for and undone, unless the request has an Accept-Encoding of its own. Beyond
+    // a few MiB, a body that inflates to more than so many times its size is refused; 0: to any size.
+    bool decode = true;
+    uint32_t inflation = 100;
 
     // Connections that are kept and shared by requests to the same host.
     uint32_t connections = 100;                     // in all
@@ -47,6 +50,13 @@ struct ClientOptions {
     std::string_view user_agent{};  // empty: "bine/VERSION"; "-": none is sent
     std::string_view unix_path{};  // connect to this socket, whatever the host; a leading '@' is Linux's abstract space
 
+    // "http://user:password@host:port", https, socks5 (names are looked up here) or socks5h (by the proxy); for all requests.
+    std::string_view proxy{};
+    // The same by URL: ProxySettings::from_environment(). Does not go together with `proxy`.
+    const ProxySettings* proxies = nullptr;
+
+    CookieJar* cookies = nullptr;  // sent and kept
+    Resolver* resolver = nullptr;  // null: the system's
     ClientTrace* trace = nullptr;
 };
 

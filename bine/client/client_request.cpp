@@ -3,6 +3,8 @@
 #include <array>
 
 #include "bine/base/text.h"
+#include "bine/client/auth.h"
+#include "bine/client/form.h"
 
 namespace bine::http {
 
@@ -92,6 +94,29 @@ ClientRequest& ClientRequest::stream(Producer producer, std::optional<uint64_t> 
     return *this;
 }
 
+ClientRequest& ClientRequest::form(MultipartForm form) {
+    const std::string type = form.content_type();
+    return body(form.take(), type);
+}
+
+ClientRequest& ClientRequest::basic(std::string_view user, std::string_view password) {
+    return authorize(basic_authorization(user, password));
+}
+
+ClientRequest& ClientRequest::bearer(std::string_view token) { return authorize(bearer_authorization(token)); }
+
+ClientRequest& ClientRequest::authorize(const Result<std::string>& proof) {
+    return guarded([&] {
+        if (!proof) throw proof.error();
+        fields_.set("Authorization", *proof);
+    });
+}
+
+ClientRequest& ClientRequest::login(std::string user, std::string password) {
+    login_ = {std::move(user), std::move(password)};
+    return *this;
+}
+
 ClientRequest& ClientRequest::expect_continue(bool on) noexcept {
     expect_continue_ = on;
     return *this;
@@ -152,6 +177,7 @@ Result<> ClientRequest::redirect(int status, Url to) {
     }
     if (!url_->same_origin(to)) {
         host_.reset();
+        login_.reset();
         for (const std::string_view name : {"Authorization", "Cookie", "Proxy-Authorization"}) fields_.remove(name);
     } else if (!to.has_credentials()) {
         to.set_credentials(url_->user(), url_->password());

@@ -26,6 +26,7 @@
 
 namespace bine::http {
 
+class MultipartForm;
 class RequestWriter;
 
 class ClientRequest {
@@ -51,6 +52,15 @@ public:
     // `producer` is kept until its Deferred ends, so a coroutine lambda may capture. Without a length it is sent in chunks. It
     // is called again when the body has to be sent again, if `repeatable`.
     ClientRequest& stream(Producer producer, std::optional<uint64_t> length = {}, bool repeatable = false);
+
+    // Fields and files of a form (bine/client/form.h).
+    ClientRequest& form(MultipartForm form);
+
+    // Authorization, sent at once ...
+    ClientRequest& basic(std::string_view user, std::string_view password);
+    ClientRequest& bearer(std::string_view token);
+    // ... or when the server asks, as it asks: Digest (RFC 7616) or Basic.
+    ClientRequest& login(std::string user, std::string password);
 
     // The server is asked before the body is sent (Expect: 100-continue).
     ClientRequest& expect_continue(bool on = true) noexcept;
@@ -81,6 +91,11 @@ public:
     bool is_stream() const noexcept { return static_cast<bool>(producer_); }
     Deferred<> produce(RequestWriter& writer) { return producer_(writer); }
 
+    struct Login {
+        std::string user;
+        std::string password;
+    };
+    const std::optional<Login>& login() const noexcept { return login_; }
     bool expects_continue() const noexcept { return expect_continue_; }
     bool wants_upgrade() const noexcept { return upgrade_; }
     bool closes() const noexcept { return close_; }
@@ -96,6 +111,7 @@ public:
 private:
     template <class F>
     ClientRequest& guarded(F change);
+    ClientRequest& authorize(const Result<std::string>& proof);
     void drop_body();
 
     std::string method_;
@@ -106,6 +122,7 @@ private:
     std::vector<std::variant<SharedBytes, Output::FileRange>> pieces_;
     Producer producer_;
     std::optional<uint64_t> length_;
+    std::optional<Login> login_;
     std::optional<uint32_t> redirects_;
     std::optional<Duration> total_time_;
     std::optional<uint64_t> most_body_;

@@ -1,9 +1,11 @@
 #include "bine/client/connector.h"
 
+#include "bine/client/auth.h"
 #include "bine/client/proxy_tunnel.h"
-#include "bine/endpoints/endpoint_string.h"
-#include "bine/endpoints/listen.h"
+#include "bine/client/socks_tunnel.h"
 #include "bine/net/connection_ref.h"
+#include "bine/net/happy_eyeballs.h"
+#include "bine/net/resolver.h"
 #include "bine/net/transport.h"
 #include "bine/reactor/reactor.h"
 #include "bine/tls/protocols.h"
@@ -19,6 +21,7 @@ struct Opening final : Counted {
     ConnectionRef transport;  // the one at the bottom
     ConnectListener* listener = nullptr;
     ConnectionSettings settings;
+    bool secure = false;
 
     void fail(const Error& error) {
         if (made) std::move(made).fail(error);
@@ -61,51 +64,80 @@ private:
     Factory inner_;
 };
 
-Factory with_tls(const Ref<Opening>& opening, const Route& route, std::optional<tls::Context> context, Duration limit) {
-    return [opening, name = route.secure_name, context = std::move(*context), limit] {
+// TLS for `name` round what `inner` makes.
+Factory with_tls(const Ref<Opening>& opening, std::string name, const tls::Context& context, Duration limit,
+                 Factory inner) {
+    return [opening, name = std::move(name), context, limit, inner = std::move(inner)]() mutable {
         const auto done = [opening](const Error* error) {
             if (error) opening->fail(*error);
-        };
-        Factory inner = [opening]() -> std::unique_ptr<Protocol> {
-            if (opening->listener) opening->listener->secured();
-            return std::make_unique<Ready>(opening);
         };
         const Duration timeout = limit > Duration(0) ? limit : std::chrono::hours(24);
         return tls::client_protocol(context, name, std::move(inner), done, {.timeout = timeout});
     };
 }
 
-Factory make_protocols(const Ref<Opening>& opening, const Route& route, std::optional<tls::Context> context,
+Factory with_tunnel(const Ref<Opening>& opening, const Route& route, Factory inner) {
+    std::string fields;
+    if (!route.user.empty()) {
+        const auto proof = basic_authorization(route.user, route.password);
+        if (proof) fields = "Proxy-Authorization: " + *proof + "\r\n";
+    }
+    return [opening, target = route.target(), fields = std::move(fields),
+            inner = std::move(inner)]() mutable -> std::unique_ptr<Protocol> {
+        return std::make_unique<ProxyTunnel>(target, fields, std::move(inner),
+                                             [opening](const Error& error) { opening->fail(error); });
+    };
+}
+
+Factory with_socks(const Ref<Opening>& opening, const Route& route, Factory inner) {
+    return [opening, route, inner = std::move(inner)]() mutable -> std::unique_ptr<Protocol> {
+        auto client = wire::Socks5Client::make({.host = route.target_host, .port = route.target_port},
+                                               {.user = route.user, .password = route.password});
+        if (!client) throw client.error();
+        return std::make_unique<SocksTunnel>(std::move(*client), std::move(inner),
+                                             [opening](const Error& error) { opening->fail(error); });
+    };
+}
+
+// From the inside out.
+Factory make_protocols(const Ref<Opening>& opening, const Route& route, const std::optional<tls::Context>& context,
                        Duration limit) {
-    Factory inner = [opening]() -> std::unique_ptr<Protocol> { return std::make_unique<Ready>(opening); };
-    if (!route.secure_name.empty()) inner = with_tls(opening, route, std::move(context), limit);
-    if (!route.tunnel_to.empty()) {
-        inner = [opening, route, inner = std::move(inner)]() mutable -> std::unique_ptr<Protocol> {
-            return std::make_unique<ProxyTunnel>(route.tunnel_to, route.tunnel_fields, std::move(inner),
-                                                 [opening](const Error& error) { opening->fail(error); });
-        };
+    Factory inner = [opening]() -> std::unique_ptr<Protocol> {
+        if (opening->listener && opening->secure) opening->listener->secured();
+        return std::make_unique<Ready>(opening);
+    };
+    opening->secure = route.uses_tls();
+    if (!route.secure_name.empty()) inner = with_tls(opening, route.secure_name, *context, limit, std::move(inner));
+    if (route.way == Route::Way::tunnel) inner = with_tunnel(opening, route, std::move(inner));
+    if (route.way == Route::Way::socks5 || route.way == Route::Way::socks5h) {
+        inner = with_socks(opening, route, std::move(inner));
+    }
+    if (!route.first_secure_name.empty()) {
+        inner = with_tls(opening, route.first_secure_name, *context, limit, std::move(inner));
     }
     return [opening, inner = std::move(inner)]() mutable -> std::unique_ptr<Protocol> {
         return std::make_unique<First>(opening, std::move(inner));
     };
 }
 
-Deferred<> dial(Reactor& reactor, const Route& route, Factory factory) {
-    const std::string endpoint =
-        route.unix_path.empty()
-            ? "tcp:" + quote_endpoint_argument(route.host) + ":" + std::to_string(route.port) + ":timeout=86400"
-            : "unix:" + quote_endpoint_argument(route.unix_path) + ":timeout=86400";
-    return connect(reactor, endpoint, std::move(factory));
+Deferred<> dial(Reactor& reactor, const Route& route, Factory factory, Resolver& resolver) {
+    if (route.unix_path.empty()) {
+        return connect_to_host(reactor, resolver, route.host, route.port, std::move(factory));
+    }
+    std::string path = route.unix_path;
+    if (path.front() == '@') path.front() = '\0';
+    if (path.size() > 107) return failed(Errc::invalid_argument, "the path of a Unix socket has at most 107 bytes");
+    return connect_to_any(reactor, {Address::unix_path(path)}, std::move(factory));
 }
 
 Deferred<Ref<ConnectionHandle>> open_in_time(Reactor& reactor, const Route& route, ConnectTimes times,
-                                             Ref<Opening> opening, Factory factory) {
+                                             Ref<Opening> opening, Factory factory, Resolver& resolver) {
     Deferred<Ref<ConnectionHandle>> made = opening->made.deferred();
     opening->made.on_cancel([&opening = *opening]() noexcept {
         if (Transport* transport = opening.transport.transport()) transport->abort();
     });
-    Deferred<> dialled =
-        in_time(reactor, times.connect, times.whole, "it was not connected", dial(reactor, route, std::move(factory)));
+    Deferred<> dialled = in_time(reactor, times.connect, times.whole, "it was not connected",
+                                 dial(reactor, route, std::move(factory), resolver));
     co_await std::move(dialled).or_end();
     Deferred<Ref<ConnectionHandle>> in_limit =
         in_time(reactor, times.handshake, times.whole, "the handshake was not done", std::move(made));
@@ -114,13 +146,20 @@ Deferred<Ref<ConnectionHandle>> open_in_time(Reactor& reactor, const Route& rout
 
 }  // namespace
 
+std::string Route::target() const {
+    return (target_host.find(':') == std::string::npos ? target_host : "[" + target_host + "]") + ":" +
+           std::to_string(target_port);
+}
+
 std::string Route::key() const {
-    return host + ":" + std::to_string(port) + " " + unix_path + " " + tunnel_to + " " + secure_name;
+    const std::string there = target_host.empty() ? std::string() : target();
+    return host + " " + std::to_string(port) + " " + unix_path + " " + std::to_string(static_cast<int>(way)) + " " +
+           first_secure_name + " " + user + " " + password + " " + there + " " + secure_name;
 }
 
 std::string Route::in_words() const {
     const std::string first = unix_path.empty() ? host + ":" + std::to_string(port) : unix_path;
-    return tunnel_to.empty() ? first : tunnel_to + " through " + first;
+    return target_host.empty() ? first : target() + " through the proxy " + first;
 }
 
 Deferred<Ref<ConnectionHandle>> open_connection(Reactor& reactor, Route route, PoolPlace place, ConnectTimes times,
@@ -130,8 +169,17 @@ Deferred<Ref<ConnectionHandle>> open_connection(Reactor& reactor, Route route, P
     opening->place = std::move(place);
     opening->listener = listener;
     opening->settings = settings;
-    Factory factory = make_protocols(opening, route, std::move(context), times.handshake);
-    auto made = co_await open_in_time(reactor, route, times, opening, std::move(factory)).as_result();
+    SystemResolver system(reactor);
+    Resolver& resolver = settings.resolver ? *settings.resolver : system;
+    if (route.way == Route::Way::socks5) {
+        const auto found = co_await in_time(reactor, times.connect, times.whole, "the name was not found",
+                                            resolver.resolve(route.target_host, route.target_port))
+                               .as_result();
+        if (!found) co_return fail(found.error().with_context("connect to " + route.in_words()));
+        route.target_host = found->front().host();
+    }
+    Factory factory = make_protocols(opening, route, context, times.handshake);
+    auto made = co_await open_in_time(reactor, route, times, opening, std::move(factory), resolver).as_result();
     if (!made) co_return fail(made.error().with_context("connect to " + route.in_words()));
     co_return std::move(*made);
 }

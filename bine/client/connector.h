@@ -1,4 +1,4 @@
-// From a route - whom, by which way - to a connection that speaks HTTP: name, TCP or a Unix socket, a tunnel through a proxy,
+// From a route - whom, by which way - to a connection that speaks HTTP: name, TCP or a Unix socket, a way through a proxy,
 // TLS. Inner part of the client.
 #pragma once
 
@@ -15,18 +15,34 @@
 
 namespace bine {
 class Reactor;
-}
+class Resolver;
+}  // namespace bine
 
 namespace bine::http {
 
 struct Route {
+    // What is behind the first connection, before TLS.
+    enum class Way : uint8_t {
+        direct,
+        forward,  // a proxy that takes the request itself, in absolute form
+        tunnel,   // a proxy that is asked for a way through (CONNECT)
+        socks5,   // a SOCKS proxy that is given an address ...
+        socks5h,  // ... or a name
+    };
+
     std::string host;  // to connect to
     uint16_t port = 0;
-    std::string unix_path{};      // instead of that; a leading '@' is Linux's abstract space
-    std::string tunnel_to{};      // what the proxy there is asked for: "example.org:443"
-    std::string tunnel_fields{};  // "Name: value\r\n"... of that question
-    std::string secure_name{};    // whom TLS is for; empty: no TLS
+    std::string unix_path{};  // instead of that; a leading '@' is Linux's abstract space
+    Way way = Way::direct;
+    std::string first_secure_name{};  // of a proxy that is spoken to over TLS
+    std::string user{};               // for the proxy
+    std::string password{};
+    std::string target_host{};  // what the proxy is asked for
+    uint16_t target_port = 0;
+    std::string secure_name{};  // whom TLS is for, behind all that; empty: no TLS
 
+    bool uses_tls() const noexcept { return !secure_name.empty() || !first_secure_name.empty(); }
+    std::string target() const;
     // Equal for those that may share a connection.
     std::string key() const;
     // "example.org:80", "example.org:443 through proxy:3128": for errors.
@@ -41,6 +57,7 @@ struct ConnectTimes {
 struct ConnectionSettings {
     http1::AnswerLimits limits;
     KeepOptions keep;
+    Resolver* resolver = nullptr;  // null: the system's
 };
 
 // What is told on the way.
