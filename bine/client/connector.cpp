@@ -24,6 +24,7 @@ struct Opening final : Counted {
     bool secure = false;
 
     void fail(const Error& error) {
+        place.release();
         if (made) std::move(made).fail(error);
     }
 };
