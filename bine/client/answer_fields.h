@@ -1,4 +1,4 @@
-// The header fields that came with an answer, kept. A value that owns its bytes: moves freely, is not copied by accident.
+// The header fields that came with an answer, kept. A value that owns its bytes.
 #pragma once
 
 #include <string>
@@ -13,8 +13,11 @@ class AnswerFields {
 public:
     AnswerFields() = default;
     explicit AnswerFields(const http1::HeaderList& fields);
+    AnswerFields(const AnswerFields& other) : AnswerFields(other.list()) {}
+    AnswerFields& operator=(const AnswerFields& other) { return *this = AnswerFields(other); }
     AnswerFields(AnswerFields&& other) noexcept = default;
     AnswerFields& operator=(AnswerFields&& other) noexcept = default;
+    ~AnswerFields() = default;
 
     // In the order in which they came. Views are valid as long as this lives, wherever it is moved.
     http1::HeaderList list() const noexcept { return {items_.data(), items_.size()}; }

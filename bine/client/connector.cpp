@@ -128,7 +128,8 @@ Deferred<> dial(Reactor& reactor, const Route& route, Factory factory, Resolver&
     std::string path = route.unix_path;
     if (path.front() == '@') path.front() = '\0';
     if (path.size() > 107) return failed(Errc::invalid_argument, "the path of a Unix socket has at most 107 bytes");
-    return connect_to_any(reactor, {Address::unix_path(path)}, std::move(factory));
+    const Address address = Address::unix_path(path);
+    return connect_to_any(reactor, {&address, 1}, std::move(factory));
 }
 
 Deferred<Ref<ConnectionHandle>> open_in_time(Reactor& reactor, const Route& route, ConnectTimes times,
