@@ -172,7 +172,7 @@ void SimDriver::transmit(Slot& slot) {
                 driver.world_.note(std::to_string(bytes.size()) + " bytes from " + there.peer.to_string() + " reach " +
                                    driver.host_.name() + " at " + there.local.to_string());
             }
-            if (there.discards()) {
+            if (there.discards() || there.reset) {  // reset, and perhaps not accepted yet
                 there.finishing = false;
                 driver.give_room(from, bytes.size());
             } else {

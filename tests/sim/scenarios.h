@@ -8,6 +8,7 @@
 namespace bine::tests {
 
 std::vector<sim::Scenario> http_scenarios();
+std::vector<sim::Scenario> client_scenarios();
 std::vector<sim::Scenario> net_scenarios();
 std::vector<sim::Scenario> async_scenarios();
 std::vector<sim::Scenario> tls_scenarios();
