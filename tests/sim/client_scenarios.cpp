@@ -55,7 +55,8 @@ http::Router make_site(World& world, Reactor& reactor, Book& book) {
     const auto pause = [&world, &reactor] {
         return sleep(reactor, 1ms * static_cast<int>(world.choose("a handler takes, ms", 100)));
     };
-    router.get("/plain/{number}", [](Request& request) { return Response::text(text_for("plain", number_of(request))); });
+    router.get("/plain/{number}",
+               [](Request& request) { return Response::text(text_for("plain", number_of(request))); });
     router.get("/big/{number}", [](Request& request) { return Response::text(text_for("big", number_of(request))); });
     router.get("/stream/{number}", [pause](Request& request, ResponseWriter& out) -> Deferred<> {
         const std::string text = text_for("stream", number_of(request));
@@ -85,7 +86,8 @@ http::Router make_site(World& world, Reactor& reactor, Book& book) {
 Deferred<> serve_site(World& world, Reactor& reactor, Book& book) {
     http::ServerOptions options;
     options.idle_time = 1s + 1s * static_cast<int>(world.choose("a server's patience, s", 10));
-    if (world.one_in("few requests on a connection", 2)) options.requests = 1 + static_cast<uint32_t>(world.choose("how many", 5));
+    if (world.one_in("few requests on a connection", 2))
+        options.requests = 1 + static_cast<uint32_t>(world.choose("how many", 5));
     http::Server server(make_site(world, reactor, book), options);
     auto port = co_await listen(reactor, "tcp:80", server.factory());
     co_await port.closed();
@@ -94,12 +96,13 @@ Deferred<> serve_site(World& world, Reactor& reactor, Book& book) {
 http::ClientRequest request_for(World& world, Reactor& reactor, std::string_view kind, uint64_t number) {
     const bool posts = kind == "echo" || kind == "upload";
     const char* const host = world.one_in("the other host", 3) ? "b" : "a";
-    http::ClientRequest request(posts ? "POST" : "GET", "http://" + std::string(host) + "/" + std::string(kind) + "/" +
-                                                            std::to_string(number));
+    http::ClientRequest request(posts ? "POST" : "GET",
+                                "http://" + std::string(host) + "/" + std::string(kind) + "/" + std::to_string(number));
     if (kind == "echo") request.body(text_for(kind, number));
     if (kind == "upload") {
         const auto produce = [&world, &reactor, text = text_for(kind, number)](http::RequestWriter& out) -> Deferred<> {
-            for (std::string_view left = text; !left.empty(); left.remove_prefix(std::min<std::size_t>(left.size(), 9000))) {
+            for (std::string_view left = text; !left.empty();
+                 left.remove_prefix(std::min<std::size_t>(left.size(), 9000))) {
                 co_await out.write(left.substr(0, 9000));
                 if (world.one_in("a producer takes its time", 8)) co_await sleep(reactor, 20ms);
             }
@@ -211,7 +214,8 @@ void shared(World& world) {
     Scene scene(world);
     scene.browse(1000);
     const uint64_t posts = scene.book.posted.size();
-    if (is_calm(world)) world.check(scene.book.failed == 0 || posts > 0, "without faults, what is idempotent is answered");
+    if (is_calm(world))
+        world.check(scene.book.failed == 0 || posts > 0, "without faults, what is idempotent is answered");
     world.sometimes(scene.book.dropped > 0, "client: a request is dropped on its way");
     world.sometimes(scene.book.failed == 0 && scene.book.answered > 10, "client: many requests, and all are answered");
     world.finish();
