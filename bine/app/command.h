@@ -19,13 +19,38 @@ enum class OptionId : uint8_t {
     grace,
     log_format,
     log_level,
-    reactor
+    reactor,
+    // of `get`
+    method,
+    header,
+    data,
+    json,
+    form,
+    follow,
+    output,
+    remote_name,
+    include,
+    head,
+    fail,
+    user,
+    bearer,
+    cookie_jar,
+    proxy,
+    unix_path,
+    insecure,
+    authorities,
+    client_certificate,
+    client_key,
+    connect_timeout,
+    timeout,
+    compressed,
+    no_progress
 };
 
 struct Option {
     OptionId id;
     std::string_view flags;     // "-l,--listen"
-    std::string_view variable;  // "BINE_LISTEN"
+    std::string_view variable;  // "BINE_LISTEN"; empty: a flag only
     std::string_view value;     // "ENDPOINT"; empty for a switch
     std::string_view fallback;  // as the help shows it; empty: none
     std::string_view text;
@@ -37,12 +62,13 @@ struct Option {
 
 struct Command {
     std::string_view name;
-    std::string_view argument;  // "[DIR]"; empty: takes none
+    std::string_view argument;  // "[DIR]", "URL"; empty: takes none
     std::string_view summary;   // one line
     std::string_view text;      // what the help says below it
     std::string_view endpoint;  // where it listens unless told otherwise; empty: it does not
     std::string_view example;   // one line
     std::span<const Option* const> options;
+    std::string_view notes{};  // what the help says behind the options; lines
 
     bool serves() const noexcept { return !endpoint.empty(); }
 };

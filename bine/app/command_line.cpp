@@ -102,6 +102,11 @@ Error one_too_many(const Command& command, std::string_view word) {
                  "bine " + std::string(command.name) + ": \"" + escape(word) + "\" is one argument too many");
 }
 
+Result<> check_get(const Settings& settings) {
+    if (!settings.argument) return fail(Errc::invalid_argument, "a URL is missing, such as http://127.0.0.1:8080/");
+    return check(settings.get);
+}
+
 Result<> check_keys(const Settings& settings) {
     if (settings.keys.empty() || settings.keys.size() == settings.certificates.size()) return {};
     return fail(Errc::invalid_argument, "--key is given " + std::to_string(settings.keys.size()) +
@@ -123,6 +128,9 @@ Result<Settings> settle(const Parsed& parsed, Environment& environment) {
         if (!applied) return fail(applied.error().with_context(where));
     }
     if (const auto paired = check_keys(settings); !paired) return fail(paired.error().with_context(where));
+    if (settings.command->name == "get") {
+        if (const auto checked = check_get(settings); !checked) return fail(checked.error().with_context(where));
+    }
     if (settings.listen.empty() && parsed.command->serves()) settings.listen.emplace_back(parsed.command->endpoint);
     return settings;
 }

@@ -81,10 +81,11 @@ void put_option(Page& page, const Command& command, const Option& option) {
     if (!option.is_switch()) (flags += ' ') += option.value;
     page.put("  ").bold(flags).to_column(kOptionIndent, flags.size() + 2).wrapped(option.text, kOptionIndent);
 
-    std::string note = "[" + std::string(option.variable);
+    std::string note(option.variable);
     const std::string_view fallback = option.id == OptionId::listen ? command.endpoint : option.fallback;
-    if (!fallback.empty()) (note += ", default ") += fallback;
-    page.put(std::string(kOptionIndent, ' ')).dim(note + "]").put("\n");
+    if (!fallback.empty()) ((note += note.empty() ? "" : ", ") += "default ") += fallback;
+    if (note.empty()) return;
+    page.put(std::string(kOptionIndent, ' ')).dim("[" + note + "]").put("\n");
 }
 
 }  // namespace
@@ -109,6 +110,7 @@ std::string help_page(const Command& command, bool colour) {
     if (!command.options.empty()) page.put("\nOptions [environment variable]; the flag comes before the variable:\n");
     for (const Option* option : command.options) put_option(page, command, *option);
     if (command.serves()) page.put("\n").put(kEndpoints).put("\n").put(kStopping);
+    if (!command.notes.empty()) page.put("\n").put(command.notes);
     page.put("\nExample:\n  ").put(command.example).put("\n");
     return page.take();
 }

@@ -26,7 +26,7 @@ TEST_CASE("a help page shows each option with its variable and default") {
         CAPTURE(page);
         for (const Option* option : command.options) {
             CHECK(has(page, option->name()));
-            CHECK(has(page, "[" + std::string(option->variable)));
+            if (!option->variable.empty()) CHECK(has(page, "[" + std::string(option->variable)));
         }
         if (command.serves()) CHECK(has(page, "default " + std::string(command.endpoint)));
     }

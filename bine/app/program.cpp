@@ -8,9 +8,11 @@
 #include <cstring>
 
 #include "bine/app/command_line.h"
+#include "bine/app/console.h"
 #include "bine/app/echo.h"
 #include "bine/app/environment.h"
 #include "bine/app/exit_code.h"
+#include "bine/app/get.h"
 #include "bine/app/help.h"
 #include "bine/app/serve.h"
 #include "bine/base/text.h"
@@ -19,21 +21,6 @@
 namespace bine::app {
 
 namespace {
-
-bool write_all(int fd, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t count = ::write(fd, text.data(), text.size());
-        if (count < 0 && errno != EINTR) return false;
-        if (count > 0) text.remove_prefix(static_cast<std::size_t>(count));
-    }
-    return true;
-}
-
-ExitCode complain(std::string_view text, ExitCode code) {
-    std::string line(text);
-    write_all(STDERR_FILENO, line += '\n');
-    return code;
-}
 
 ExitCode print(const std::string& text) {
     if (write_all(STDOUT_FILENO, text)) return ExitCode::ok;
@@ -58,6 +45,7 @@ ExitCode run(const Settings& settings) {
     if (name == "version") return print("bine " + std::string(version()) + "\n");
     if (name == "env") return print(describe_environment(settings));
     if (name == "serve") return serve(settings);
+    if (name == "get") return get(settings);
     return run_service(settings, [](Reactor&) { return make_echo_service(); });
 }
 

@@ -1,7 +1,5 @@
 #include "bine/app/settings.h"
 
-#include <charconv>
-
 #include "bine/app/processors.h"
 #include "bine/base/text.h"
 #include "bine/driver/drivers.h"
@@ -11,26 +9,7 @@ namespace bine::app {
 
 namespace {
 
-constexpr double kLongestGrace = 86400;
 constexpr uint64_t kMostWorkers = 1024;
-
-std::unexpected<Error> refuse(const Given& given, std::string_view value, std::string_view expected) {
-    std::string text(given.source);
-    ((text += " is \"") += escape(value)) += "\"; expected ";
-    text += expected;
-    return fail(Errc::invalid_argument, text);
-}
-
-Result<bool> to_flag(const Given& given) {
-    const std::string value = to_lower(given.values.back());
-    for (const std::string_view yes : {"1", "true", "yes", "on"}) {
-        if (value == yes) return true;
-    }
-    for (const std::string_view no : {"0", "false", "no", "off"}) {
-        if (value == no) return false;
-    }
-    return refuse(given, given.values.back(), "yes or no");
-}
 
 Result<> apply_listen(Settings& settings, const Given& given) {
     for (const std::string& endpoint : given.values) {
@@ -51,14 +30,9 @@ Result<> apply_workers(Settings& settings, const Given& given) {
 }
 
 Result<> apply_grace(Settings& settings, const Given& given) {
-    const std::string& value = given.values.back();
-    double seconds = -1;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    const bool whole = error == std::errc() && end == value.data() + value.size();
-    if (!whole || !(seconds >= 0 && seconds <= kLongestGrace)) {
-        return refuse(given, value, "a number of seconds, 0 to 86400");
-    }
-    settings.grace = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+    const Result<Duration> grace = to_seconds(given);
+    if (!grace) return fail(grace.error());
+    settings.grace = *grace;
     return {};
 }
 
@@ -95,7 +69,7 @@ Result<> apply_reactor(Settings& settings, const Given& given) {
 }
 
 Result<> apply_switch(bool& setting, bool meaning, const Given& given) {
-    const Result<bool> value = to_flag(given);
+    const Result<bool> value = to_switch(given);
     if (!value) return fail(value.error());
     setting = *value ? meaning : !meaning;
     return {};
@@ -117,6 +91,7 @@ std::vector<std::string> split_words(std::string_view text) {
 Given choose_source(const Option& option, std::vector<std::string> flags, Environment& environment) {
     if (!flags.empty()) return {option.name(), std::move(flags)};
     Given given{option.variable, {}};
+    if (option.variable.empty()) return given;
     const char* value = environment(option.variable);
     if (!value || !*value) return given;
     if (option.id == OptionId::listen || option.id == OptionId::certificate || option.id == OptionId::key) {
@@ -144,8 +119,8 @@ Result<> apply(Settings& settings, const Option& option, const Given& given) {
         case OptionId::log_format: return apply_log_format(settings, given);
         case OptionId::log_level: return apply_log_level(settings, given);
         case OptionId::reactor: return apply_reactor(settings, given);
+        default: return apply(settings.get, option, given);
     }
-    return {};
 }
 
 }  // namespace bine::app

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "bine/app/command.h"
+#include "bine/app/get_settings.h"
+#include "bine/app/given.h"
 #include "bine/app/log_writer.h"
 #include "bine/base/function.h"
 #include "bine/base/log.h"
@@ -19,7 +21,7 @@ namespace bine::app {
 struct Settings {
     const Command* command = nullptr;     // null: the welcome screen
     bool help = false;                    // explain `command` instead of running it
-    std::optional<std::string> argument;  // the folder of `serve`, the topic of `help`
+    std::optional<std::string> argument;  // the folder of `serve`, the topic of `help`, the URL of `get`
     std::vector<std::string> listen;      // never empty for a command that serves
     bool tls = false;
     std::vector<std::string> certificates;  // files; none with `tls`: one is made
@@ -32,12 +34,7 @@ struct Settings {
     log::Level log_level = log::Level::info;
     DriverKind reactor = DriverKind::automatic;
     std::string reactor_reason = "bine chooses";  // or "asked for by --reactor"
-};
-
-// What was given for one option, in order; `source` is "--listen" or "BINE_LISTEN".
-struct Given {
-    std::string_view source;
-    std::vector<std::string> values;
+    GetSettings get;
 };
 
 // Answers the value of an environment variable, or null.
