@@ -5,11 +5,13 @@
 // `ca`. The exit code is 0 when each got an answer and ended in good order.
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "bine/endpoints/endpoints.h"
 #include "bine/endpoints/react.h"
 #include "bine/net/transport.h"
+#include "bine/tls/context.h"
 #include "bine/tls/endpoints.h"
 #include "bine/tls/session.h"
 
@@ -81,7 +83,8 @@ int main(int argc, char** argv) {
     bool all_good = true;
     const int code = react(argc, argv, [&all_good](Reactor& reactor, Args args) -> Deferred<> {
         Endpoints endpoints;
-        tls::add_endpoints(endpoints, {}, tls::context_of(args));
+        const auto context = tls::context_of(args);
+        tls::add_endpoints(endpoints, nullptr, context ? &*context : nullptr);
         auto endpoint = endpoints.client(args.value_or(0, ""));
         if (!endpoint) throw endpoint.error();
         const int times = std::stoi(std::string(args.value_or(1, "1")));
