@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -30,9 +31,15 @@ def free_port():
 
 def run(command, text_in="", seconds=SECONDS, **options):
     """The exit code and all that it printed."""
-    done = subprocess.run([str(word) for word in command], input=text_in, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          encoding="utf-8", errors="replace", timeout=seconds, check=False, **options)
-    return done.returncode, done.stdout
+    with subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
+                          errors="replace", stderr=subprocess.STDOUT, start_new_session=True, **options) as process:
+        try:
+            said, _ = process.communicate(text_in, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # with what it has started itself
+            process.communicate()
+            raise
+    return process.returncode, said
 
 
 @contextlib.contextmanager

@@ -438,7 +438,7 @@ TESTSSL_SECONDS = 100
 
 def run_testssl(program, ids, port, folder, report):
     return run([program, "--openssl", find("openssl"), "--quiet", "--color", "0", "--warnings", "off", "--fast",
-                "--protocols", "--std", "--fs", "--server-defaults", "--vulnerable", "--add-ca", ids / "ca.pem",
+                "--protocols", "--std", "--server-defaults", "--vulnerable", "--add-ca", ids / "ca.pem",
                 "--jsonfile", report, "--ip", "127.0.0.1", f"localhost:{port}"], seconds=TESTSSL_SECONDS, cwd=folder)
 
 
