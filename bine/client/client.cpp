@@ -2,19 +2,9 @@
 
 #include "bine/base/version.h"
 #include "bine/client/client_state.h"
+#include "bine/wire/http1/lines.h"
 
 namespace bine::http {
-
-namespace {
-
-Result<ProxySettings> proxy_for_all(std::string_view text) {
-    if (text.empty()) return ProxySettings();
-    Result<ProxyServer> server = ProxyServer::parse(text);
-    if (!server) return fail(server.error().with_context("ClientOptions::proxy"));
-    return ProxySettings(std::move(*server));
-}
-
-}  // namespace
 
 Client::State::State(Reactor& r, const ClientOptions& given, std::optional<tls::Context> tls)
     : reactor(r),
@@ -22,9 +12,19 @@ Client::State::State(Reactor& r, const ClientOptions& given, std::optional<tls::
       user_agent(given.user_agent),
       unix_path(given.unix_path),
       context(std::move(tls)),
-      proxy(proxy_for_all(given.proxy)),
       pool(new ConnectionPool(given.connections, given.connections_per_host)) {
     if (user_agent.empty()) user_agent = "bine/" + std::string(version());
+    if (!http1::is_sendable("User-Agent", user_agent)) {
+        wrong_option = Error(Errc::local_protocol, "ClientOptions::user_agent is no value of a header field");
+    }
+    if (!given.proxy.empty()) {
+        if (Result<ProxyServer> server = ProxyServer::parse(given.proxy); server) {
+            proxy = std::make_unique<const ProxySettings>(std::move(*server));
+            options.proxies = proxy.get();
+        } else {
+            wrong_option = server.error().with_context("ClientOptions::proxy");
+        }
+    }
     options.user_agent = options.unix_path = options.proxy = {};
 }
 

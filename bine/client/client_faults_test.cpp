@@ -366,5 +366,32 @@ TEST_CASE("who expects to be asked for the body sends it when asked, or after a 
     CHECK((seen == std::vector<std::string>{"body", "body later", ""}));
 }
 
+TEST_CASE("a server that cannot be asked for the body is sent it at once") {
+    Scene scene;
+    int asked = 0;
+    scene.script("a", [&asked](Reactor&, Stream stream) -> Deferred<> {
+        const std::string head = co_await stream.read_until("\r\n\r\n");
+        if (++asked == 1) {
+            co_await stream.write("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
+            co_await stream.read_some().as_result();
+            co_return;
+        }
+        CHECK(head.find("Expect") == std::string::npos);
+        const std::string body = co_await stream.read_exactly(4);
+        co_await stream.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + body);
+    });
+    scene.play([](Reactor& reactor) -> Deferred<> {
+        ClientRequest request("PUT", "http://a/");
+        request.body("body").expect_continue();
+        const Answer answer = co_await fetch(reactor, std::move(request));
+        CHECK(answer.body == "body");
+        ClientOptions options;
+        options.user_agent = "evil\r\nX: y";
+        const Result<Answer> wrong = co_await get(reactor, "http://a/", options).as_result();
+        CHECK(wrong.error().is(Errc::local_protocol));
+    });
+    CHECK(asked == 2);
+}
+
 }  // namespace
 }  // namespace bine::http

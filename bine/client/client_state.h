@@ -33,7 +33,8 @@ struct Client::State final : Counted {
     std::string user_agent;
     std::string unix_path;
     std::optional<tls::Context> context;
-    Result<ProxySettings> proxy;  // ClientOptions::proxy
+    std::unique_ptr<const ProxySettings> proxy;  // of ClientOptions::proxy; options.proxies refers to it
+    std::optional<Error> wrong_option;           // told to whoever asks
     std::map<std::string, DigestAuth, std::less<>>
         digests;  // by origin and user: the next request proves itself at once
     Ref<ConnectionPool> pool;

@@ -9,6 +9,7 @@
 #include "bine/client/proxy_settings.h"
 #include "bine/endpoints/listen.h"
 #include "bine/testing/captured_logs.h"
+#include "bine/tls/context.h"
 #include "bine/tls/protocols.h"
 #include "tests/client/scene.h"
 

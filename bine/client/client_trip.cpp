@@ -64,8 +64,8 @@ void ClientTrip::choose_route() {
         route_.unix_path = state_->unix_path;
         return;
     }
-    const ProxySettings& proxies = state_->options.proxies ? *state_->options.proxies : *state_->proxy;
-    const ProxyServer* const proxy = proxies.choose(url);
+    const ProxySettings* const proxies = state_->options.proxies;
+    const ProxyServer* const proxy = proxies ? proxies->choose(url) : nullptr;
     if (!proxy) return;
     using Kind = ProxyServer::Kind;
     route_.way = proxy->kind == Kind::socks5    ? Route::Way::socks5
@@ -175,7 +175,7 @@ Deferred<ClientResponse> ClientTrip::travel(Ref<ClientTrip> trip) {
         const Error error(Errc::unsupported, "an HTTP client asks http: and https: only");
         co_return fail(trip->in_context(error));
     }
-    if (!trip->state_->proxy) co_return fail(trip->state_->proxy.error());
+    if (trip->state_->wrong_option) co_return fail(*trip->state_->wrong_option);
     while (true) {
         trip->choose_route();
         auto asked = co_await trip->ask().as_result();
@@ -196,6 +196,10 @@ Result<bool> ClientTrip::goes_on(ClientExchange& exchange) {
     if (ClientTrace* trace = state_->options.trace) trace->answered(trip(), exchange.status());
     keep_cookies(exchange);
     if (exchange.status() == 401) return prove(exchange);
+    if (exchange.status() == 417 && request_->expects_continue() && request_->can_be_repeated()) {
+        request_->expect_continue(false);  // RFC 9110 section 10.1.1
+        return true;
+    }
     return follow(exchange);
 }
 
