@@ -147,6 +147,11 @@ Deferred<> ClientExchange::write(Output&& bytes) {
 
 void ClientExchange::trailer(std::string_view name, std::string_view value) { request_trailers_.add(name, value); }
 
+void ClientExchange::stop_sending() noexcept {
+    upload_ = {};
+    room_.reset();
+}
+
 void ClientExchange::writing_resumed() {
     if (!room_) return;
     Promise<> room = std::move(*room_);

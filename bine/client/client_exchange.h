@@ -70,6 +70,9 @@ public:
     // It was asked on a connection that had been used before, which ended before a byte of the answer came.
     bool was_stale() const noexcept { return stale_; }
 
+    // What is not sent yet stays unsent: the request is going to become another one.
+    void stop_sending() noexcept;
+
     int status() const noexcept { return status_; }
     std::string& reason() noexcept { return reason_; }
     AnswerFields& fields() noexcept { return fields_; }

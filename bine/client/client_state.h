@@ -53,7 +53,7 @@ private:
     using Asked = std::unique_ptr<ClientExchange>;
 
     Deferred<Asked> ask();
-    Deferred<Ref<ConnectionHandle>> find_connection(bool& reused);
+    Deferred<Ref<ConnectionHandle>> find_connection();
     Deferred<Ref<ConnectionHandle>> connect(PoolPlace place);
     // Whether the request has become another one, that is to be asked now.
     Result<bool> goes_on(ClientExchange& exchange);

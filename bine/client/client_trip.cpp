@@ -183,6 +183,7 @@ Deferred<ClientResponse> ClientTrip::travel(Ref<ClientTrip> trip) {
         const Result<bool> on = trip->goes_on(**asked);
         if (!on) co_return fail(trip->in_context(on.error()));
         if (*on) {
+            (*asked)->stop_sending();
             co_await trip->drain(std::move(*asked));
             continue;
         }
@@ -211,7 +212,7 @@ Result<bool> ClientTrip::prove(const ClientExchange& exchange) {
         wanted.append(wanted.empty() ? "" : ", ").append(value);
     }
     const auto challenges = parse_challenges(wanted);
-    if (!challenges) return fail(challenges.error());
+    if (!challenges) return false;
     ++proofs_;
     const auto& login = *request_->login();
     DigestAuth& digest = state_->digests.try_emplace(digest_key(), login.user, login.password).first->second;
@@ -239,6 +240,7 @@ Result<bool> ClientTrip::follow(ClientExchange& exchange) {
     history_.push_back({exchange.status(), from});
     if (Result<> checked = check_chain(history_, most, **to); !checked) return fail(checked.error());
     if (ClientTrace* trace = options.trace) trace->redirected(trip(), exchange.status(), **to);
+    exchange.stop_sending();  // its producer belongs to the request that changes
     if (Result<> changed = request_->redirect(exchange.status(), std::move(**to)); !changed)
         return fail(changed.error());
     if (!request_->login()) basic_.clear();
@@ -248,9 +250,10 @@ Result<bool> ClientTrip::follow(ClientExchange& exchange) {
 // So that its connection can be used for what comes next, if that is cheap.
 Deferred<> ClientTrip::drain(Asked exchange) {
     if (exchange->body_complete() || exchange->announced() > kWorthReading) co_return;
+    const Deadline soon{std::min(deadline_.when, time_after(state_->reactor, kDrainTime)), kDrainTime};
     for (uint64_t seen = 0; seen <= kWorthReading;) {
         auto piece =
-            co_await in_time(state_->reactor, kDrainTime, deadline_, "the rest of it did not come", exchange->read())
+            co_await in_time(state_->reactor, Duration(0), soon, "the rest of it did not come", exchange->read())
                 .as_result();
         if (!piece || piece->empty()) co_return;
         seen += piece->size();
@@ -283,8 +286,7 @@ Result<ClientResponse> ClientTrip::respond(Asked exchange) {
 // Once more, when a connection that was kept turns out to be dead, and it does no harm.
 Deferred<ClientTrip::Asked> ClientTrip::ask() {
     for (bool again = false;; again = true) {
-        bool reused = false;
-        const Ref<ConnectionHandle> handle = co_await find_connection(reused);
+        const Ref<ConnectionHandle> handle = co_await find_connection();
         if (!handle->connection) co_return fail(Errc::closed, "the connection ended when it was made");
         auto& connection = static_cast<ClientConnection&>(*handle->connection);
         std::unique_ptr<ExchangeListener> listener;
@@ -300,7 +302,7 @@ Deferred<ClientTrip::Asked> ClientTrip::ask() {
     }
 }
 
-Deferred<Ref<ConnectionHandle>> ClientTrip::find_connection(bool& reused) {
+Deferred<Ref<ConnectionHandle>> ClientTrip::find_connection() {
     ClientTrace* const trace = state_->options.trace;
     while (true) {
         Deferred<Lease> leasing = state_->pool->acquire(route_.key());
@@ -310,7 +312,6 @@ Deferred<Ref<ConnectionHandle>> ClientTrip::find_connection(bool& reused) {
         Ref<ConnectionHandle> kept = lease.take_connection();
         if (!kept) co_return co_await connect(lease.take_place());
         if (!kept->connection) continue;
-        reused = true;
         if (trace) trace->reused(trip());
         co_return kept;
     }

@@ -158,6 +158,35 @@ TEST_CASE("a stream is sent again only if it says that it can be") {
     });
 }
 
+TEST_CASE("a redirect that comes before all of the body was sent ends the sending") {
+    Scene scene;
+    scene.script("a", [](Reactor&, Stream stream) -> Deferred<> {
+        const std::string head = co_await stream.read_until("\r\n\r\n");
+        const bool first = head.starts_with("POST /first ");
+        co_await stream.write(first ? "HTTP/1.1 303 See Other\r\nLocation: /end\r\nContent-Length: 0\r\n\r\n"
+                                    : "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nend");
+        co_await stream.read_some().as_result();
+    });
+    scene.play([](Reactor& reactor) -> Deferred<> {
+        bool ended = false;
+        ClientRequest request("POST", "http://a/first");
+        const auto produce = [&reactor, &ended, text = std::string(1000, 'x')](RequestWriter& out) -> Deferred<> {
+            struct AtEnd {
+                bool& flag;
+                ~AtEnd() { flag = true; }
+            } at_end{ended};
+            while (true) {
+                co_await out.write(text);
+                co_await sleep(reactor, 100ms);
+            }
+        };
+        request.stream(produce);
+        const Answer answer = co_await fetch(reactor, std::move(request));
+        CHECK(answer.body == "end");
+        CHECK(ended);
+    });
+}
+
 TEST_CASE("the body of a redirect does not cost its connection, unless it is long") {
     Scene scene;
     int connections = 0;
