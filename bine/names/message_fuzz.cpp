@@ -17,8 +17,8 @@ constexpr RecordType kTypes[] = {RecordType::a, RecordType::ptr, RecordType::txt
 // The labels at the front of `bytes`, as far as they are plain.
 std::string first_name(std::string_view bytes) {
     std::string name;
-    while (!bytes.empty() && bytes.front() > 0 && static_cast<std::size_t>(bytes.front()) < bytes.size()) {
-        const auto length = static_cast<std::size_t>(bytes.front());
+    while (!bytes.empty() && bytes.front() > 0 && static_cast<unsigned char>(bytes.front()) < bytes.size()) {
+        const std::size_t length = static_cast<unsigned char>(bytes.front());
         name += (name.empty() ? "" : ".") + std::string(bytes.substr(1, length));
         bytes.remove_prefix(length + 1);
     }
