@@ -1,9 +1,10 @@
-// What a user's first program might be: takes an endpoint apart, turns a reactor until a call stops it, and prints the
-// version that it linked.
+// What a user's first program might be: takes an endpoint apart, turns a reactor until a call stops it, fetches nothing from
+// nowhere (which needs every library that bine stands on), and prints the version that it linked.
 #include <cstdio>
 #include <string>
 
 #include "bine/base/version.h"
+#include "bine/client/client.h"
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/http/media_types.h"
 #include "bine/reactor/reactor.h"
@@ -15,6 +16,10 @@ int main() {
     bine::Reactor reactor;
     reactor.call_from_thread([&reactor] { reactor.stop(); });
     reactor.run();
+    bine::http::Client client(reactor);
+    auto answer = client.get("https://127.0.0.1:1/");
+    while (!answer.done()) reactor.turn(bine::TimePoint::max());
+    if (std::move(answer).result()) return 1;
     std::printf("%s\n", std::string(bine::version()).c_str());
     return 0;
 }
