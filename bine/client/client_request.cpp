@@ -1,12 +1,25 @@
 #include "bine/client/client_request.h"
 
-#include <array>
+#include <utility>
+#include <vector>
 
 #include "bine/base/text.h"
 #include "bine/client/auth.h"
 #include "bine/client/form.h"
 
 namespace bine::http {
+
+struct ClientRequest::Pieces {
+    struct Piece {
+        SharedBytes bytes{};
+        Output::FileRange file{};  // or else this
+    };
+    std::vector<Piece> all;
+};
+
+ClientRequest::ClientRequest(ClientRequest&&) noexcept = default;
+ClientRequest& ClientRequest::operator=(ClientRequest&&) noexcept = default;
+ClientRequest::~ClientRequest() = default;
 
 ClientRequest::ClientRequest(std::string_view method, std::string_view url) : method_(method) {
     Result<Url> parsed = Url::parse(url);
@@ -49,7 +62,7 @@ ClientRequest& ClientRequest::query(std::string_view name, std::string_view valu
 }
 
 void ClientRequest::drop_body() {
-    pieces_.clear();
+    pieces_.reset();
     producer_ = nullptr;
     length_.reset();
 }
@@ -57,7 +70,8 @@ void ClientRequest::drop_body() {
 ClientRequest& ClientRequest::body(std::string bytes, std::string_view type) {
     drop_body();
     length_ = bytes.size();
-    pieces_.emplace_back(SharedBytes::take(std::move(bytes)));
+    pieces_ = std::make_unique<Pieces>();
+    pieces_->all.push_back({.bytes = SharedBytes::take(std::move(bytes))});
     if (!type.empty() && !fields_.has("Content-Type")) set("Content-Type", type);
     return *this;
 }
@@ -65,14 +79,15 @@ ClientRequest& ClientRequest::body(std::string bytes, std::string_view type) {
 ClientRequest& ClientRequest::body(Output&& bytes, std::string_view type) {
     drop_body();
     length_ = bytes.size();
+    pieces_ = std::make_unique<Pieces>();
     std::string memory;
     const auto flush = [&] {
-        if (!memory.empty()) pieces_.emplace_back(SharedBytes::take(std::exchange(memory, {})));
+        if (!memory.empty()) pieces_->all.push_back({.bytes = SharedBytes::take(std::exchange(memory, {}))});
     };
     while (bytes.size() > 0) {
         if (const Output::FileRange* file = bytes.front_file()) {
             flush();
-            pieces_.emplace_back(*file);
+            pieces_->all.push_back({.file = *file});
             bytes.consume(file->length);
         } else {
             const std::string_view piece = bytes.front_bytes();
@@ -81,7 +96,6 @@ ClientRequest& ClientRequest::body(Output&& bytes, std::string_view type) {
         }
     }
     flush();
-    if (pieces_.empty()) pieces_.emplace_back(SharedBytes());
     if (!type.empty() && !fields_.has("Content-Type")) set("Content-Type", type);
     return *this;
 }
@@ -156,8 +170,13 @@ bool ClientRequest::is_idempotent() const noexcept {
 
 Output ClientRequest::make_body() const {
     Output body;
-    for (const auto& piece : pieces_) {
-        std::visit([&body](const auto& bytes) { body.append(bytes); }, piece);
+    if (!pieces_) return body;
+    for (const Pieces::Piece& piece : pieces_->all) {
+        if (piece.file.file) {
+            body.append(piece.file);
+        } else {
+            body.append(piece.bytes);
+        }
     }
     return body;
 }

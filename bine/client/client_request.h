@@ -14,8 +14,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
 #include "bine/async/deferred.h"
 #include "bine/base/function.h"
@@ -35,6 +33,9 @@ public:
 
     ClientRequest(std::string_view method, std::string_view url);
     ClientRequest(std::string_view method, Url url);
+    ClientRequest(ClientRequest&&) noexcept;
+    ClientRequest& operator=(ClientRequest&&) noexcept;
+    ~ClientRequest();
 
     // The only field of that name afterwards, or one more. "Host" is said instead of the URL's.
     ClientRequest& set(std::string_view name, std::string_view value);
@@ -80,7 +81,7 @@ public:
     const Error* error() const noexcept { return error_ ? &*error_ : nullptr; }
     // What Host says: as set, else as the URL has it.
     std::string host() const { return host_ ? *host_ : url_->authority(); }
-    bool has_body() const noexcept { return producer_ || !pieces_.empty(); }
+    bool has_body() const noexcept { return producer_ || pieces_; }
     // Of bytes and files, and of a stream that knows it.
     std::optional<uint64_t> body_length() const noexcept { return length_; }
     bool can_be_repeated() const noexcept { return !producer_ || repeatable_; }
@@ -109,6 +110,8 @@ public:
     Result<> redirect(int status, Url to);
 
 private:
+    struct Pieces;  // of a body: bytes and files
+
     template <class F>
     ClientRequest& guarded(F change);
     ClientRequest& authorize(const Result<std::string>& proof);
@@ -119,7 +122,7 @@ private:
     Fields fields_;
     std::optional<std::string> host_;
     std::optional<Error> error_;
-    std::vector<std::variant<SharedBytes, Output::FileRange>> pieces_;
+    std::unique_ptr<Pieces> pieces_;
     Producer producer_;
     std::optional<uint64_t> length_;
     std::optional<Login> login_;

@@ -1,6 +1,7 @@
 #include "bine/client/client_response.h"
 
 #include <utility>
+#include <vector>
 
 #include "bine/base/text.h"
 
@@ -11,6 +12,19 @@ namespace {
 constexpr std::size_t kShownBody = 200;  // bytes of it in an error
 
 }  // namespace
+
+struct History::List {
+    std::vector<Hop> hops;
+};
+
+void History::add(int status, const Url& url) {
+    auto longer = list_ ? std::make_shared<List>(*list_) : std::make_shared<List>();
+    longer->hops.push_back({status, url});
+    list_ = std::move(longer);
+}
+
+const Hop* History::begin() const noexcept { return list_ ? list_->hops.data() : nullptr; }
+const Hop* History::end() const noexcept { return list_ ? begin() + list_->hops.size() : nullptr; }
 
 struct ClientResponse::State {
     Head head;
@@ -41,7 +55,7 @@ int ClientResponse::status() const noexcept { return state_->head.status; }
 const std::string& ClientResponse::reason() const noexcept { return state_->head.reason; }
 const AnswerFields& ClientResponse::fields() const noexcept { return state_->head.fields; }
 const Url& ClientResponse::url() const noexcept { return state_->head.url; }
-const std::vector<Hop>& ClientResponse::history() const noexcept { return state_->head.history; }
+const History& ClientResponse::history() const noexcept { return state_->head.history; }
 http1::HeaderList ClientResponse::trailers() const noexcept { return state_->body->trailers(); }
 
 Deferred<std::string> ClientResponse::read() { return state_->body->read(); }

@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "bine/async/deferred.h"
 #include "bine/client/answer_fields.h"
@@ -21,13 +20,28 @@ struct Hop {
     Url url;  // what was asked there
 };
 
+// All of them, in order. Copies share.
+class History {
+public:
+    void add(int status, const Url& url);
+    std::size_t size() const noexcept { return static_cast<std::size_t>(end() - begin()); }
+    bool empty() const noexcept { return !list_; }
+    const Hop& operator[](std::size_t index) const noexcept { return begin()[index]; }
+    const Hop* begin() const noexcept;
+    const Hop* end() const noexcept;
+
+private:
+    struct List;
+    std::shared_ptr<const List> list_;
+};
+
 struct Answer {
     int status = 0;
     std::string reason{};  // what the server calls the status; perhaps empty
     AnswerFields fields{};
     std::string body{};  // decoded
     Url url;             // where the answer came from, behind all redirects
-    std::vector<Hop> history{};
+    History history{};
 
     bool ok() const noexcept { return status >= 200 && status < 300; }
     // Errors: Errc::remote_protocol unless ok(): the URL, the status, and the beginning of the body when it is text.
@@ -56,7 +70,7 @@ public:
         std::string reason{};
         AnswerFields fields{};
         Url url;
-        std::vector<Hop> history{};
+        History history{};
         uint64_t most_body = UINT64_MAX;
     };
 
@@ -71,7 +85,7 @@ public:
     const AnswerFields& fields() const noexcept;
     std::string_view header(std::string_view name) const noexcept { return fields().value(name); }
     const Url& url() const noexcept;
-    const std::vector<Hop>& history() const noexcept;
+    const History& history() const noexcept;
 
     // The next piece of the body; an empty one at the end. The server is read no faster than this is called.
     Deferred<std::string> read();

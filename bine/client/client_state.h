@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "bine/async/scope.h"
 #include "bine/client/auth.h"
@@ -78,7 +77,7 @@ private:
 
     Ref<Client::State> state_;
     std::shared_ptr<ClientRequest> request_;
-    std::vector<Hop> history_;
+    History history_;
     Deadline deadline_;
     Route route_;
     std::string basic_;      // what login() has been asked for by Basic

@@ -148,12 +148,12 @@ void ClientTrip::keep_cookies(const ClientExchange& exchange) {
     CookieJar* const jar = state_->options.cookies;
     if (!jar) return;
     const Url& url = request_->url();
-    for (const std::string_view cookie : exchange.fields().values("Set-Cookie")) {
-        const CookiePlace from{.host = url.host(), .path = url.path(), .secure = url.is_secure()};
+    const CookiePlace from{.host = url.host(), .path = url.path(), .secure = url.is_secure()};
+    exchange.fields().for_each("Set-Cookie", [&](std::string_view cookie) {
         if (Result<> kept = jar->set(cookie, from, state_->reactor.wall_now()); !kept) {
             log::debug("http", "a cookie is not kept", {{"url", url.to_string()}, {"why", kept.error().text()}});
         }
-    }
+    });
 }
 
 ExchangeTimes ClientTrip::times() const {
@@ -207,11 +207,7 @@ Result<bool> ClientTrip::goes_on(ClientExchange& exchange) {
 // The server wants to know who asks. A second proof only where the first one's nonce was too old.
 Result<bool> ClientTrip::prove(const ClientExchange& exchange) {
     if (!request_->login() || !request_->can_be_repeated() || proofs_ == kMostProofs) return false;
-    std::string wanted;
-    for (const std::string_view value : exchange.fields().values("WWW-Authenticate")) {
-        wanted.append(wanted.empty() ? "" : ", ").append(value);
-    }
-    const auto challenges = parse_challenges(wanted);
+    const auto challenges = parse_challenges(exchange.fields().joined("WWW-Authenticate"));
     if (!challenges) return false;
     ++proofs_;
     const auto& login = *request_->login();
@@ -237,7 +233,7 @@ Result<bool> ClientTrip::follow(ClientExchange& exchange) {
         redirect_target(from, exchange.status(), exchange.fields(), options.allow_downgrade);
     if (!to) return fail(to.error());
     if (!*to) return false;
-    history_.push_back({exchange.status(), from});
+    history_.add(exchange.status(), from);
     if (Result<> checked = check_chain(history_, most, **to); !checked) return fail(checked.error());
     if (ClientTrace* trace = options.trace) trace->redirected(trip(), exchange.status(), **to);
     exchange.stop_sending();  // its producer belongs to the request that changes
@@ -262,12 +258,7 @@ Deferred<> ClientTrip::drain(Asked exchange) {
 
 Result<ClientResponse> ClientTrip::respond(Asked exchange) {
     const ClientOptions& options = state_->options;
-    std::string codings;
-    if (decodes()) {
-        for (const std::string_view value : exchange->fields().values("Content-Encoding")) {
-            codings.append(codings.empty() ? "" : ", ").append(value);
-        }
-    }
+    const std::string codings = decodes() ? exchange->fields().joined("Content-Encoding") : std::string();
     ClientResponse::Head head{.status = exchange->status(),
                               .reason = std::move(exchange->reason()),
                               .fields = std::move(exchange->fields()),

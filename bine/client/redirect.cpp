@@ -17,16 +17,15 @@ bool redirects(int status) noexcept {
 Result<std::optional<Url>> redirect_target(const Url& from, int status, const AnswerFields& fields,
                                            bool allow_downgrade) {
     if (!redirects(status)) return std::nullopt;
-    const auto locations = fields.values("Location");
-    if (locations.empty()) return std::nullopt;
+    if (!fields.has("Location")) return std::nullopt;
+    const std::string_view location = fields.value("Location");
     const std::string what = "the redirect of " + from.to_string() + " (" + std::to_string(status) + ")";
-    if (locations.size() > 1 && locations[0] != locations[1]) {
-        return fail(Errc::remote_protocol, what + " has more than one Location");
-    }
-    Result<Url> to = from.resolve(locations.front());
+    bool agree = true;
+    fields.for_each("Location", [&](std::string_view other) { agree = agree && other == location; });
+    if (!agree) return fail(Errc::remote_protocol, what + " has more than one Location");
+    Result<Url> to = from.resolve(location);
     if (!to) {
-        const std::string_view text = locations.front();
-        return fail(Errc::remote_protocol, what + " leads to no URL of a host: " + escape(text.substr(0, 200)));
+        return fail(Errc::remote_protocol, what + " leads to no URL of a host: " + escape(location.substr(0, 200)));
     }
     if (!to->is_http()) {
         return fail(Errc::unsupported, what + " leads to another scheme than http and https: " + to->to_string());
@@ -38,7 +37,7 @@ Result<std::optional<Url>> redirect_target(const Url& from, int status, const An
     return std::optional<Url>(std::move(*to));
 }
 
-Result<> check_chain(const std::vector<Hop>& history, std::size_t most, const Url& next) {
+Result<> check_chain(const History& history, std::size_t most, const Url& next) {
     if (history.size() <= most) return {};
     std::string text = "more than " + std::to_string(most) + " redirects:";
     for (std::size_t i = 0; i < history.size(); ++i) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <vector>
 
 #include "bine/base/result.h"
 #include "bine/client/answer_fields.h"
@@ -17,6 +16,6 @@ Result<std::optional<Url>> redirect_target(const Url& from, int status, const An
                                            bool allow_downgrade);
 
 // Errors: limit_exceeded when `history` is longer than `most`, with all of it.
-Result<> check_chain(const std::vector<Hop>& history, std::size_t most, const Url& next);
+Result<> check_chain(const History& history, std::size_t most, const Url& next);
 
 }  // namespace bine::http

@@ -1,5 +1,9 @@
 #include "bine/client/stub_client.h"
 
+#include <deque>
+#include <optional>
+#include <vector>
+
 namespace bine::http {
 
 namespace {
@@ -52,44 +56,87 @@ std::string normal(std::string_view url) {
 
 }  // namespace
 
+struct StubClient::Expectation::Script {
+    std::string method;
+    std::string url;
+    int status = 200;
+    std::vector<std::pair<std::string, std::string>> fields;
+    std::vector<std::string> pieces;
+    std::optional<Error> body_error;
+    std::optional<Error> error;
+    Function<void(const Asked&)> check;
+    bool always = false;
+    bool used = false;
+
+    bool waits() const noexcept { return always || !used; }
+};
+
+struct StubClient::Table {
+    using Script = Expectation::Script;
+
+    Script* find(const Asked& wanted) noexcept {
+        for (Script& one : expected) {
+            if (one.method == wanted.method && one.url == wanted.url && one.waits()) return &one;
+        }
+        return nullptr;
+    }
+    std::string describe() const {
+        std::string text;
+        for (const Script& one : expected) {
+            if (one.waits()) text.append(text.empty() ? "" : ", ").append(one.method + " " + one.url);
+        }
+        return text.empty() ? "nothing is expected" : "expected: " + text;
+    }
+
+    std::deque<Script> expected;
+    std::deque<Asked> asked;
+    std::string problem;
+};
+
+StubClient::StubClient() : table_(std::make_unique<Table>()) {}
+StubClient::~StubClient() = default;
+
 StubClient::Expectation& StubClient::Expectation::answer(int status, std::string body, Fields fields) {
-    status_ = status;
-    pieces_.assign(1, std::move(body));
-    fields_.assign(fields.begin(), fields.end());
+    script_->status = status;
+    script_->pieces.assign(1, std::move(body));
+    script_->fields.assign(fields.begin(), fields.end());
     return *this;
 }
 
-StubClient::Expectation& StubClient::Expectation::pieces(std::vector<std::string> pieces) {
-    pieces_ = std::move(pieces);
+StubClient::Expectation& StubClient::Expectation::pieces(std::initializer_list<std::string_view> pieces) {
+    script_->pieces.assign(pieces.begin(), pieces.end());
     return *this;
 }
 
 StubClient::Expectation& StubClient::Expectation::break_off(Error error) {
-    body_error_ = std::move(error);
+    script_->body_error = std::move(error);
     return *this;
 }
 
 StubClient::Expectation& StubClient::Expectation::fail(Error error) {
-    error_ = std::move(error);
+    script_->error = std::move(error);
     return *this;
 }
 
 StubClient::Expectation& StubClient::Expectation::check(Function<void(const Asked&)> check) {
-    check_ = std::move(check);
+    script_->check = std::move(check);
     return *this;
 }
 
 StubClient::Expectation& StubClient::Expectation::always() noexcept {
-    always_ = true;
+    script_->always = true;
     return *this;
 }
 
-StubClient::Expectation& StubClient::on(std::string_view method, std::string_view url) {
-    Expectation& expectation = expected_.emplace_back();
-    expectation.method_ = method;
-    expectation.url_ = normal(url);
-    return expectation;
+StubClient::Expectation StubClient::on(std::string_view method, std::string_view url) {
+    Expectation::Script& script = table_->expected.emplace_back();
+    script.method = method;
+    script.url = normal(url);
+    return Expectation(script);
 }
+
+std::size_t StubClient::asked() const noexcept { return table_->asked.size(); }
+const StubClient::Asked& StubClient::asked(std::size_t index) const noexcept { return table_->asked[index]; }
 
 Deferred<std::string> StubClient::collect_body(ClientRequest& request) {
     if (!request.is_stream()) co_return request.make_body().to_string();
@@ -109,46 +156,31 @@ Deferred<ClientResponse> StubClient::send(ClientRequest request) {
 }
 
 Result<ClientResponse> StubClient::respond(const ClientRequest& request, Asked asked) {
-    asked_.push_back(std::move(asked));
-    const Asked& kept = asked_.back();
-    Expectation* const found = find(kept);
+    table_->asked.push_back(std::move(asked));
+    const Asked& kept = table_->asked.back();
+    Expectation::Script* const found = table_->find(kept);
     if (!found) {
-        const std::string text = "nobody expects " + kept.method + " " + kept.url + "; " + describe_expected();
-        if (problem_.empty()) problem_ = text;
+        const std::string text = "nobody expects " + kept.method + " " + kept.url + "; " + table_->describe();
+        if (table_->problem.empty()) table_->problem = text;
         return bine::fail(Errc::not_found, text);
     }
-    found->used_ = true;
-    if (found->check_) found->check_(kept);
-    if (found->error_) return bine::fail(*found->error_);
+    found->used = true;
+    if (found->check) found->check(kept);
+    if (found->error) return bine::fail(*found->error);
     std::vector<http1::Header> fields;
-    for (const auto& [name, value] : found->fields_) fields.push_back({name, value});
-    ClientResponse::Head head{.status = found->status_,
-                              .reason = std::string(http1::reason_of(found->status_)),
+    for (const auto& [name, value] : found->fields) fields.push_back({name, value});
+    ClientResponse::Head head{.status = found->status,
+                              .reason = std::string(http1::reason_of(found->status)),
                               .fields = AnswerFields({fields.data(), fields.size()}),
                               .url = request.url(),
                               .most_body = request.most_body().value_or(UINT64_MAX)};
-    return ClientResponse(std::move(head), std::make_unique<StubBody>(found->pieces_, found->body_error_));
-}
-
-StubClient::Expectation* StubClient::find(const Asked& asked) noexcept {
-    for (Expectation& one : expected_) {
-        if (one.method_ == asked.method && one.url_ == asked.url && (one.always_ || !one.used_)) return &one;
-    }
-    return nullptr;
-}
-
-std::string StubClient::describe_expected() const {
-    std::string text;
-    for (const Expectation& one : expected_) {
-        if (one.always_ || !one.used_) text.append(text.empty() ? "" : ", ").append(one.method_ + " " + one.url_);
-    }
-    return text.empty() ? "nothing is expected" : "expected: " + text;
+    return ClientResponse(std::move(head), std::make_unique<StubBody>(found->pieces, found->body_error));
 }
 
 std::string StubClient::problem() const {
-    if (!problem_.empty()) return problem_;
-    for (const Expectation& one : expected_) {
-        if (!one.always_ && !one.used_) return "nobody asked for " + one.method_ + " " + one.url_;
+    if (!table_->problem.empty()) return table_->problem;
+    for (const Expectation::Script& one : table_->expected) {
+        if (!one.always && !one.used) return "nobody asked for " + one.method + " " + one.url;
     }
     return {};
 }

@@ -12,13 +12,11 @@
 // Redirects are not followed. Confined to one thread; outlives its answers' bodies.
 #pragma once
 
-#include <deque>
 #include <initializer_list>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "bine/client/requester.h"
 
@@ -39,7 +37,7 @@ public:
     public:
         Expectation& answer(int status, std::string body = {}, Fields fields = {});
         // The body comes in these pieces, one a read.
-        Expectation& pieces(std::vector<std::string> pieces);
+        Expectation& pieces(std::initializer_list<std::string_view> pieces);
         // The body ends in an error, behind what there is of it.
         Expectation& break_off(Error error);
         // There is no answer.
@@ -51,36 +49,32 @@ public:
 
     private:
         friend class StubClient;
-        std::string method_;
-        std::string url_;
-        int status_ = 200;
-        std::vector<std::pair<std::string, std::string>> fields_;
-        std::vector<std::string> pieces_;
-        std::optional<Error> body_error_;
-        std::optional<Error> error_;
-        Function<void(const Asked&)> check_;
-        bool always_ = false;
-        bool used_ = false;
+        struct Script;
+        explicit Expectation(Script& script) noexcept : script_(&script) {}
+        Script* script_;
     };
 
-    // The reference is valid as long as the stub.
-    Expectation& on(std::string_view method, std::string_view url);
+    StubClient();
+    ~StubClient() override;
+    StubClient(const StubClient&) = delete;
+    StubClient& operator=(const StubClient&) = delete;
+
+    // Valid as long as the stub.
+    Expectation on(std::string_view method, std::string_view url);
 
     Deferred<ClientResponse> send(ClientRequest request) override;
 
-    const std::vector<Asked>& asked() const noexcept { return asked_; }
+    std::size_t asked() const noexcept;
+    const Asked& asked(std::size_t index) const noexcept;
     // What was asked and not expected, or expected and not asked; nothing when all went well.
     std::string problem() const;
 
 private:
-    Expectation* find(const Asked& asked) noexcept;
-    std::string describe_expected() const;
+    struct Table;
     static Deferred<std::string> collect_body(ClientRequest& request);
     Result<ClientResponse> respond(const ClientRequest& request, Asked asked);
 
-    std::deque<Expectation> expected_;
-    std::vector<Asked> asked_;
-    std::string problem_;
+    std::unique_ptr<Table> table_;
 };
 
 }  // namespace bine::http

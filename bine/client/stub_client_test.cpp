@@ -31,7 +31,8 @@ TEST_CASE("it answers what is in its table, each once and in order") {
     CHECK(stub.problem() == "nobody asked for GET http://a/");
     CHECK(result_of(stub.get("http://a/#there"))->status == 404);
     CHECK(stub.problem().empty());
-    CHECK(stub.asked().size() == 2);
+    CHECK(stub.asked() == 2);
+    CHECK(stub.asked(1).url == "http://a/");
 }
 
 TEST_CASE("a request that nobody expects fails, and is remembered") {
