@@ -41,7 +41,8 @@ struct Book {
     std::map<uint64_t, int> posted;  // how often each POST was served
     uint64_t asked = 0;
     uint64_t answered = 0;
-    uint64_t failed = 0;
+    uint64_t failed = 0;       // in all
+    uint64_t failed_gets = 0;  // of those that may be asked twice
     uint64_t dropped = 0;
 };
 
@@ -130,9 +131,11 @@ Deferred<> ask(World& world, Reactor& reactor, http::Client& client, uint64_t nu
     const std::string_view kind = kKinds[world.choose("a request of which kind", kKinds.size())];
     http::ClientRequest request = request_for(world, reactor, kind, number);
     ++book.asked;
+    const bool gets = request.is_idempotent();
     auto response = co_await client.send(std::move(request)).as_result();
     if (!response) {
         ++book.failed;
+        book.failed_gets += gets;
         world.sometimes(true, "client: a request fails before its answer");
         co_return;
     }
@@ -144,6 +147,7 @@ Deferred<> ask(World& world, Reactor& reactor, http::Client& client, uint64_t nu
     const auto body = co_await read_slowly(world, reactor, *response).as_result();
     if (!body) {
         ++book.failed;
+        book.failed_gets += gets;
         world.sometimes(true, "client: a body breaks off");
         co_return;
     }
