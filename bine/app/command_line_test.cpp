@@ -139,6 +139,39 @@ TEST_CASE("help is asked for in front of a command, behind it, or by itself") {
     CHECK(parse({"--version"}).value().command->name == "version");
 }
 
+TEST_CASE("get has defaults that do no harm") {
+    const auto settings = parse({"get", "example.org"});
+    REQUIRE(settings);
+    CHECK(settings->argument == "example.org");
+    CHECK(settings->get.follow);
+    CHECK(settings->get.decode);
+    CHECK_FALSE(settings->get.insecure);
+    CHECK_FALSE(settings->get.fails());
+    CHECK(settings->get.connect_time == 30s);
+    CHECK(settings->get.total_time == 0s);
+    CHECK(parse({"get", "x", "-o", "file"})->get.fails());
+    CHECK_FALSE(parse({"get", "x", "-o", "-"})->get.fails());
+    CHECK_FALSE(parse({"get", "x", "-O", "--fail=no"})->get.fails());
+}
+
+TEST_CASE("values of get are taken as they stand, brackets, blanks and dashes included") {
+    const auto settings =
+        parse({"get", "-d", "[1,2]", "-d", "-", "-d", "--x", "-d", "", "-d", "a b", "x", "-H", "A: [b]"});
+    REQUIRE(settings);
+    CHECK(settings->get.data == std::vector<std::string>{"[1,2]", "-", "--x", "", "a b"});
+    CHECK(settings->get.headers == std::vector<std::string>{"A: [b]"});
+    CHECK(parse({"get", "x", "--json", "{\"a\": [1, 2]}"})->get.json == std::vector<std::string>{"{\"a\": [1, 2]}"});
+}
+
+TEST_CASE("get refuses what contradicts itself, and repeats no password") {
+    CHECK(refusal({"get"}) == "bine get: a URL is missing, such as http://127.0.0.1:8080/");
+    CHECK(refusal({"get", "x", "-o", "a", "-O"}) ==
+          "bine get: --output and --remote-name do not go together; leave one of them out");
+    CHECK(refusal({"get", "x", "-u", "ann"}).find("ann") == std::string::npos);
+    CHECK(refusal({"get", "x", "-x", "gopher://p"}).starts_with("bine get: --proxy: "));
+    CHECK(refusal({"get", "x", "-k", "--cacert", "f"}).find("--insecure and --cacert") != std::string::npos);
+}
+
 TEST_CASE("a folder whose name looks like an option is named behind --") {
     CHECK(refusal({"serve", "--", "--odd"}) == "no error");
     CHECK(parse({"serve", "--", "--odd"})->argument == "--odd");

@@ -147,9 +147,8 @@ public:
     Run(Reactor& reactor, const Settings& settings, Url url)
         : reactor_(reactor), settings_(settings.get), url_(std::move(url)), cookies_(settings_.cookie_jar) {}
 
-    // Errors: what is wrong before anything is asked.
-    Result<> prepare() {
-        if (const Result<> loaded = cookies_.load(reactor_.wall_now()); !loaded) return loaded;
+    // Errors: what makes no request, and files that it is made of.
+    Result<> make_request() {
         std::array<std::byte, kGetChance> chance{};
         reactor_.driver().random({reinterpret_cast<char*>(chance.data()), chance.size()});
         auto request = make_get_request(settings_, url_, chance);
@@ -158,8 +157,19 @@ public:
         auto proxies = make_proxies(settings_);
         if (!proxies) return fail(proxies.error());
         proxies_ = std::move(*proxies);
-        if (const Result<> opened = open_destination(); !opened) return opened;
-        return make_client();
+        path_ = settings_.output;
+        if (!settings_.remote_name) return {};
+        auto name = remote_name(url_);
+        if (!name) return fail(name.error());
+        path_ = std::move(*name);
+        return {};
+    }
+
+    // The other files, so that nothing is asked when its answer cannot be kept. Errors: one cannot be used.
+    Result<> open_files() {
+        if (const Result<> loaded = cookies_.load(reactor_.wall_now()); !loaded) return loaded;
+        if (const Result<> made = make_client(); !made) return made;
+        return open_destination();
     }
 
     ExitCode operator()() {
@@ -180,20 +190,13 @@ public:
 
 private:
     Result<> open_destination() {
-        std::string path = settings_.output;
-        if (settings_.remote_name) {
-            const Result<std::string> name = remote_name(url_);
-            if (!name) return fail(name.error());
-            path = *name;
-        }
         if (!settings_.writes_file()) {
             destination_ = make_stream_destination(reactor_, STDOUT_FILENO);
             return {};
         }
-        auto file = open_file_destination(reactor_, path);
+        auto file = open_file_destination(reactor_, path_);
         if (!file) return fail(file.error());
         destination_ = std::move(*file);
-        name_ = path.substr(path.rfind('/') + 1);
         return {};
     }
 
@@ -285,7 +288,7 @@ private:
     void begin_progress(std::optional<uint64_t> length) {
         const bool free = settings_.writes_file() || ::isatty(STDOUT_FILENO) != 1;
         if (!settings_.progress || !free || ::isatty(STDERR_FILENO) != 1) return;
-        progress_.emplace(reactor_, STDERR_FILENO, name_, length);
+        progress_.emplace(reactor_, STDERR_FILENO, path_.substr(path_.rfind('/') + 1), length);
     }
 
     Deferred<> write(std::string bytes) { return write_to(*destination_, std::move(bytes)); }
@@ -318,7 +321,7 @@ private:
     std::optional<http::ProxySettings> proxies_;
     std::unique_ptr<Destination> destination_;
     std::unique_ptr<Destination> head_destination_;
-    std::string name_;
+    std::string path_;  // of the file that the body goes to
     std::optional<http::ClientRequest> request_;
     std::optional<http::Client> client_;
     std::optional<Progress> progress_;
@@ -335,8 +338,11 @@ ExitCode run(const Settings& settings) {
     if (!url) return complain("bine get: " + url.error().text(), ExitCode::usage);
     const auto reactor = make_reactor(settings);
     Run run(*reactor, settings, *url);
-    if (const Result<> prepared = run.prepare(); !prepared) {
-        return complain("bine get: " + prepared.error().text(), refusal_code(prepared.error()));
+    if (const Result<> made = run.make_request(); !made) {
+        return complain("bine get: " + made.error().text(), refusal_code(made.error()));
+    }
+    if (const Result<> opened = run.open_files(); !opened) {
+        return complain("bine get: " + opened.error().text(), ExitCode::failure);
     }
     const ExitCode code = run();
     // The system's look-up of a name cannot be given up, and the reactor would wait for its thread.

@@ -72,7 +72,7 @@ Result<> apply_user(GetSettings& settings, const Given& given) {
 
 Result<> apply_proxy(GetSettings& settings, const Given& given) {
     const auto proxy = http::ProxyServer::parse(given.values.back());
-    if (!proxy) return fail(proxy.error().with_context(given.source));
+    if (!proxy) return fail(Errc::invalid_argument, std::string(given.source) + ": " + proxy.error().text());
     settings.proxy = given.values.back();
     return {};
 }

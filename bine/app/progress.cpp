@@ -21,7 +21,9 @@ constexpr double kWeight = 0.2;  // of the last moment in the rate
 constexpr std::size_t kUsualWidth = 80;
 constexpr std::size_t kLeastBar = 10;
 constexpr std::size_t kMostBar = 40;
+constexpr std::size_t kBarEnds = 3;
 constexpr std::size_t kLeastName = 8;
+constexpr std::size_t kGap = 2;
 
 std::size_t width_of(int fd) {
     winsize size{};
@@ -72,15 +74,19 @@ std::string percent(double part) {
     return text.data();
 }
 
-// Whole characters of UTF-8; each counts as one column.
-std::string shortened(std::string_view name, std::size_t columns) {
-    std::string text;
-    for (std::size_t used = 0; !name.empty() && used < columns; ++used) {
-        const std::size_t length = std::max<std::size_t>(utf8_length(name), 1);
-        text += name.substr(0, length);
-        name.remove_prefix(std::min(length, name.size()));
+// The first characters of UTF-8; each counts as one column.
+std::string shortened(std::string_view text, std::size_t columns) {
+    std::size_t size = 0;
+    for (std::size_t used = 0; size < text.size() && used < columns; ++used) {
+        size += std::max<std::size_t>(utf8_length(text.substr(size)), 1);
     }
-    return text;
+    return std::string(text.substr(0, size));
+}
+
+std::size_t columns_of(std::string_view text) {
+    std::size_t columns = 0;
+    for (std::size_t at = 0; at < text.size(); ++columns) at += std::max<std::size_t>(utf8_length(text.substr(at)), 1);
+    return columns;
 }
 
 }  // namespace
@@ -102,15 +108,16 @@ std::string size_in_words(uint64_t bytes) {
 std::string progress_line(const ProgressState& state, std::size_t width) {
     const std::string behind = numbers(state);
     const std::string front = state.total ? percent(part_of(state)) : "";
-    const std::size_t fixed = front.size() + behind.size() + 2;  // two blanks behind the name
-    const std::size_t room = width > fixed ? width - fixed : 0;
-    const std::string all = shortened(state.name, state.name.size());
-    std::string name = shortened(all, std::max(kLeastName, room > kLeastBar + 3 ? room - kLeastBar - 3 : 0));
-    if (room < kLeastName) name.clear();
-    const std::size_t left = room - std::min(room, name.size());
-    std::string line = name.empty() ? "" : name + "  ";
+    const std::size_t needed = front.size() + behind.size();
+    std::size_t room = width > needed ? width - needed : 0;
+    const std::size_t named = std::min(columns_of(state.name) + kGap, room);
+    std::string line;
+    if (named > kGap && (named > kLeastName || named == columns_of(state.name) + kGap)) {
+        line = shortened(state.name, named - kGap) + std::string(kGap, ' ');
+        room -= named;
+    }
     line += front;
-    if (state.total && left >= kLeastBar + 3) line += bar(part_of(state), std::min(left - 3, kMostBar));
+    if (state.total && room >= kLeastBar + kBarEnds) line += bar(part_of(state), std::min(room - kBarEnds, kMostBar));
     return shortened(line + behind, width);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "bine/async/timer.h"
 #include "bine/base/time.h"
@@ -21,8 +22,8 @@ struct ProgressState {
     double rate = 0;  // bytes a second; 0: not known yet
 };
 
-// "large.iso  45% [=====>      ] 12.3 MiB of 27.0 MiB  3.2 MiB/s  0:05 left", of `width` columns at most. A name that has no
-// room is shortened; so is, before that, the bar.
+// "large.iso  45% [=====>      ] 12.3 MiB of 27.0 MiB  3.2 MiB/s  0:05 left", of `width` columns at most. What has no
+// room is left out: first the bar, then the name or its end.
 std::string progress_line(const ProgressState& state, std::size_t width);
 
 // "12.3 MiB", "999 B".

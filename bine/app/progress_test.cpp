@@ -1,0 +1,65 @@
+#include "bine/app/progress.h"
+
+#include <doctest/doctest.h>
+
+#include "bine/base/text.h"
+
+namespace bine::app {
+namespace {
+
+constexpr uint64_t kMega = 1024 * 1024;
+
+std::size_t columns(std::string_view text) {
+    std::size_t count = 0;
+    for (; !text.empty(); ++count) text.remove_prefix(utf8_length(text));
+    return count;
+}
+
+TEST_CASE("sizes have the unit that leaves the fewest digits") {
+    CHECK(size_in_words(0) == "0 B");
+    CHECK(size_in_words(1023) == "1023 B");
+    CHECK(size_in_words(1024) == "1.0 KiB");
+    CHECK(size_in_words(27 * kMega + kMega / 2) == "27.5 MiB");
+    CHECK(size_in_words(UINT64_MAX) == "16.0 EiB");
+}
+
+TEST_CASE("a line shows name, part, bar, size, rate and what is left") {
+    const ProgressState state{.name = "large.iso", .done = 12 * kMega, .total = 24 * kMega, .rate = 4.0 * kMega};
+    CHECK(progress_line(state, 90) ==
+          "large.iso   50% [==============>              ] 12.0 MiB of 24.0 MiB  4.0 MiB/s  0:03 left");
+    CHECK(progress_line(state, 60) == "large.iso   50% 12.0 MiB of 24.0 MiB  4.0 MiB/s  0:03 left");
+}
+
+TEST_CASE("without a length there is no bar and no end") {
+    const ProgressState state{.name = "a", .done = 5, .total = std::nullopt, .rate = 2048};
+    CHECK(progress_line(state, 80) == "a  5 B  2.0 KiB/s");
+}
+
+TEST_CASE("before a rate is known, and when all is there, nothing is said about the rest") {
+    CHECK(progress_line({.name = "a", .done = 0, .total = 10}, 44) == "a    0% [>                     ] 0 B of 10 B");
+    CHECK(progress_line({.name = "a", .done = 10, .total = 10, .rate = 5}, 30) == "a  100% 10 B of 10 B  5 B/s");
+    CHECK(progress_line({.name = "a", .done = 11, .total = 10}, 20) == "a  100% 11 B of 10 B");
+    CHECK(progress_line({.name = "a", .done = 0, .total = 0}, 20) == "a    0% 0 B of 0 B");
+}
+
+TEST_CASE("what would take for ever has no end") {
+    const std::string line = progress_line({.name = "a", .done = 1, .total = UINT64_MAX, .rate = 1}, 80);
+    CHECK(line.find("left") == line.npos);
+    CHECK(progress_line({.name = "", .done = 0, .total = 7300, .rate = 1}, 60).find("2:01:40 left") != line.npos);
+}
+
+TEST_CASE("no line is wider than the terminal, and no name is cut within a character") {
+    for (const std::string_view name :
+         {"", "a", "a name that is much longer than any terminal of the common kind is wide, really",
+          "äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü"}) {
+        for (std::size_t width = 0; width < 140; ++width) {
+            const std::string line =
+                progress_line({.name = name, .done = 3 * kMega, .total = 9 * kMega, .rate = 1e6}, width);
+            CAPTURE(line);
+            REQUIRE(columns(line) <= width);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace bine::app
