@@ -93,12 +93,13 @@ public:
     Result<> open() {
         file_ = Descriptor(::open(part().c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
         made_ = static_cast<bool>(file_);
-        if (!file_ && errno == EEXIST) file_ = Descriptor(::open(part().c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-        if (!file_) return fail(Error::from_errno(errno, "write " + quoted(part())));
-        if (::flock(file_.get(), LOCK_EX | LOCK_NB) == 0) return {};
-        file_.reset();
-        return fail(Errc::invalid_argument,
-                    "another download writes " + quoted(part()) + "; wait for it, or choose another file");
+        if (!file_ && errno == EEXIST) file_ = Descriptor(::open(part().c_str(), kExisting));
+        if (!file_) return failure("write");
+        if (const Result<> usable = check(); !usable) {
+            file_.reset();
+            return usable;
+        }
+        return {};
     }
 
     // Blocks, as all writing of files does; nothing else waits on this loop.
@@ -126,7 +127,23 @@ public:
     }
 
 private:
+    // A pipe that somebody put there is not waited for.
+    static constexpr int kExisting = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+
     std::string part() const { return path_ + ".part"; }
+    // It is ours alone: not what somebody else has put there, nor what another download has just finished.
+    Result<> check() const {
+        struct stat about{};
+        if (::fstat(file_.get(), &about) != 0) return failure("write");
+        if (!S_ISREG(about.st_mode) || about.st_uid != ::geteuid() || about.st_nlink > 1) {
+            return fail(Errc::invalid_argument, quoted(part()) + " is not left over from a download; move it away");
+        }
+        struct stat named{};
+        const bool locked = ::flock(file_.get(), LOCK_EX | LOCK_NB) == 0;
+        if (locked && ::stat(part().c_str(), &named) == 0 && named.st_ino == about.st_ino) return {};
+        return fail(Errc::invalid_argument,
+                    "another download writes " + quoted(part()) + "; wait for it, or choose another file");
+    }
     Result<> failure(std::string_view what) const {
         return fail(Error::from_errno(errno, std::string(what) + " " + quoted(part())));
     }
@@ -164,7 +181,7 @@ Result<std::unique_ptr<Destination>> open_file_destination(Reactor& reactor, con
             if (!file) return fail(Error::from_errno(errno, "write " + quoted(path)));
             return std::make_unique<StreamDestination>(reactor, std::move(file), quoted(path));
         }
-        mode = about.st_mode & 07777;
+        mode = about.st_mode & 0777;
         // So that a link to it stays one.
         const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
         if (real) place = real.get();

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -89,6 +90,33 @@ TEST_CASE("no link leads a part elsewhere") {
     fs::create_symlink(folder.at("precious"), folder.at("x.part"));
     CHECK_FALSE(open_file_destination(reactor, folder.at("x")));
     CHECK(folder.text("precious") == "gold");
+}
+
+TEST_CASE("what is no part of a download is not written to") {
+    const Folder folder;
+    Reactor reactor;
+    folder.write("precious", "gold");
+    fs::create_hard_link(folder.at("precious"), folder.at("x.part"));
+    REQUIRE(::mkfifo(folder.at("y.part").c_str(), 0600) == 0);
+    const Descriptor reading(::open(folder.at("y.part").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    for (const char* name : {"x", "y"}) {
+        const auto file = open_file_destination(reactor, folder.at(name));
+        REQUIRE_FALSE(file);
+        CHECK(file.error().text().ends_with("is not left over from a download; move it away"));
+    }
+    CHECK(folder.text("precious") == "gold");
+}
+
+TEST_CASE("one download at a time writes to a file") {
+    const Folder folder;
+    Reactor reactor;
+    const auto first = open_file_destination(reactor, folder.at("x"));
+    REQUIRE(first);
+    const auto second = open_file_destination(reactor, folder.at("x"));
+    REQUIRE_FALSE(second);
+    CHECK(second.error().text().starts_with("another download writes"));
+    CHECK((*first)->finish());
+    CHECK(folder.has("x"));
 }
 
 TEST_CASE("a pipe that is full is waited for, and the loop turns meanwhile") {
