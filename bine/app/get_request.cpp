@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "bine/app/get_settings.h"
 #include "bine/base/text.h"
+#include "bine/client/client_request.h"
 #include "bine/client/form.h"
 
 namespace bine::app {

@@ -5,10 +5,18 @@
 #include <string>
 #include <string_view>
 
-#include "bine/app/get_settings.h"
-#include "bine/client/client_request.h"
+#include "bine/base/result.h"
+
+namespace bine {
+class Url;
+namespace http {
+class ClientRequest;
+}
+}  // namespace bine
 
 namespace bine::app {
+
+struct GetSettings;
 
 // What a form's boundary is made of.
 inline constexpr std::size_t kGetChance = 16;

@@ -4,6 +4,9 @@
 
 #include <array>
 
+#include "bine/app/get_settings.h"
+#include "bine/client/client_request.h"
+
 namespace bine::app {
 namespace {
 
