@@ -77,6 +77,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_redirect(self):
         self.answer(302, b"over there\n", Location="/there")
 
+    def on_away(self):
+        self.answer(307, b"", Location=self.server.elsewhere)
+
     def on_round(self):
         self.answer(302, b"", Location="/round")
 
@@ -267,6 +270,14 @@ class Asking(Case):
         self.assertEqual(self.last()[1], "/there")
         self.assertEqual(self.fetched("--follow=no", path="/redirect"), b"over there\n")
         self.assertIn("--follow=no shows", self.failed(9, path="/round"))
+
+    def test_secrets_stay_where_they_belong(self):
+        other = self.enterContext(Server())
+        self.server.elsewhere = other.url("/basic")
+        for given in (("-u", "ann:secret"), ("--bearer", "t0ken"), ("-H", "Authorization: x"), ("-H", "Cookie: a=b")):
+            with self.subTest(given):
+                self.assertEqual(self.fetched(*given, path="/away"), b"who?\n")
+                self.assertEqual([other.seen[-1][2][name] for name in ("Authorization", "Cookie")], [None, None])
 
     def test_a_unix_socket(self):
         path = str(self.folder / "socket")
