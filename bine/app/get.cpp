@@ -166,15 +166,16 @@ public:
     }
 
     // The other files, so that nothing is asked when its answer cannot be kept. Errors: one cannot be used.
+    // From here on a signal leaves nothing behind.
     Result<> open_files() {
+        interrupt_.emplace(reactor_, SIGINT, [this] { signalled(SIGINT); });
+        terminate_.emplace(reactor_, SIGTERM, [this] { signalled(SIGTERM); });
         if (const Result<> loaded = cookies_.load(reactor_.wall_now()); !loaded) return loaded;
         if (const Result<> made = make_client(); !made) return made;
         return open_destination();
     }
 
     ExitCode operator()() {
-        const SignalWatch interrupt(reactor_, SIGINT, [this] { signalled(SIGINT); });
-        const SignalWatch terminate(reactor_, SIGTERM, [this] { signalled(SIGTERM); });
         reactor_.call_from_thread([this] { running_ = watch(); });
         reactor_.run();
         running_ = Deferred<>();
@@ -325,6 +326,8 @@ private:
     std::optional<http::ClientRequest> request_;
     std::optional<http::Client> client_;
     std::optional<Progress> progress_;
+    std::optional<SignalWatch> interrupt_;
+    std::optional<SignalWatch> terminate_;
     std::optional<Stop> end_;
     Deferred<> running_;
 };

@@ -41,6 +41,11 @@ Result<> apply_text(std::string& setting, const Given& given, std::string_view e
     return {};
 }
 
+Result<> apply_method(GetSettings& settings, const Given& given) {
+    if (given.values.back() == "CONNECT") return refuse(given, "CONNECT", "a method that gets an answer, such as PUT");
+    return apply_text(settings.method, given, "a method such as PUT");
+}
+
 Result<> apply_headers(GetSettings& settings, const Given& given) {
     for (const std::string& header : given.values) {
         const std::size_t colon = header.find(':');
@@ -87,7 +92,7 @@ Result<> exclusive(bool one, std::string_view first, bool other, std::string_vie
 
 Result<> apply(GetSettings& settings, const Option& option, const Given& given) {
     switch (option.id) {
-        case OptionId::method: return apply_text(settings.method, given, "a method such as PUT");
+        case OptionId::method: return apply_method(settings, given);
         case OptionId::header: return apply_headers(settings, given);
         case OptionId::data: settings.data = given.values; return {};
         case OptionId::json: settings.json = given.values; return {};

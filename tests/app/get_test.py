@@ -421,6 +421,7 @@ class Failing(Case):
             (("-F", "nonsense"), "expected name=value"),
             (("--timeout", "soon"), "expected a number of seconds"),
             (("-x", "gopher://x"), "--proxy"),
+            (("-X", "CONNECT"), "a method that gets an answer"),
             (("-X", "GE T"), ""),
             (("-H", "A: b\nC: d"), ""),
         ):
