@@ -1,11 +1,21 @@
 #include "bine/app/progress.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <array>
+#include <memory>
+
+#include "bine/base/descriptor.h"
 #include "bine/base/text.h"
+#include "bine/reactor/reactor.h"
+#include "bine/testing/manual_driver.h"
 
 namespace bine::app {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr uint64_t kMega = 1024 * 1024;
 
@@ -13,6 +23,60 @@ std::size_t columns(std::string_view text) {
     std::size_t count = 0;
     for (; !text.empty(); ++count) text.remove_prefix(utf8_length(text));
     return count;
+}
+
+// A reactor whose time the test moves, and what is written to a descriptor.
+struct Scene {
+    Scene() : reactor(std::unique_ptr<Driver>(driver)) {
+        std::array<int, 2> ends{};
+        REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+        reading = Descriptor(ends[0]);
+        writing = Descriptor(ends[1]);
+    }
+
+    std::string shown_after(Duration time) {
+        driver->advance(time);
+        reactor.turn(TimePoint::min());
+        return shown();
+    }
+    std::string shown() const {
+        std::string text(4096, ' ');
+        const ssize_t count = ::read(reading.get(), text.data(), text.size());
+        text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+        return text;
+    }
+
+    testing::ManualDriver* driver = new testing::ManualDriver;
+    Reactor reactor;
+    Descriptor reading;
+    Descriptor writing;
+};
+
+TEST_CASE("nothing is shown of what is over within half a second") {
+    Scene scene;
+    {
+        Progress progress(scene.reactor, scene.writing.get(), "x", 1000);
+        progress.add(1000);
+        CHECK(scene.shown_after(499ms).empty());
+    }
+    CHECK(scene.shown_after(10s).empty());
+}
+
+TEST_CASE("what takes longer has a line, which is written again and wiped out at the end") {
+    Scene scene;
+    {
+        Progress progress(scene.reactor, scene.writing.get(), "x\n", 2000);
+        progress.add(500);
+        CHECK(scene.shown_after(500ms).starts_with("\rx\\n   25% [====="));
+        CHECK(scene.shown_after(199ms).empty());
+        progress.add(500);
+        const std::string again = scene.shown_after(1ms);
+        CHECK(again.starts_with("\rx\\n   50% ["));
+        CHECK(again.find("1000 B of 2.0 KiB  1.3 KiB/s  0:00 left\x1b[K") != again.npos);
+        // Nothing comes: the rate falls.
+        CHECK(scene.shown_after(200ms).find("  1.0 KiB/s") != std::string::npos);
+    }
+    CHECK(scene.shown() == "\r\x1b[K");
 }
 
 TEST_CASE("sizes have the unit that leaves the fewest digits") {

@@ -546,11 +546,6 @@ class OnATerminal(Case):
         self.assertTrue(shown.endswith("\r\x1b[K"))
         self.assertEqual((self.folder / "x").read_bytes(), LARGE)
 
-    def test_no_bar_for_what_is_quick_or_unwanted(self):
-        self.assertEqual(self.run_there("-o", "x", path="/large"), (0, ""))
-        self.server.go_on.set()
-        self.assertEqual(self.run_there("-q", "-o", "x", path="/stall"), (0, ""))
-
 
 def make_certificate(folder, name, *more):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "30",
