@@ -1,4 +1,5 @@
 // Connections, endpoints and datagrams.
+#include <algorithm>
 #include <array>
 #include <map>
 #include <set>
@@ -6,6 +7,7 @@
 #include "bine/async/sleep.h"
 #include "bine/async/within.h"
 #include "bine/net/connection_ref.h"
+#include "bine/net/happy_eyeballs.h"
 #include "bine/net/line_protocol.h"
 #include "bine/net/udp.h"
 #include "scenarios.h"
@@ -342,6 +344,74 @@ void room(World& world) {
     world.finish();
 }
 
+// Stays until the other side leaves.
+struct Guest final : Protocol {
+    explicit Guest(int& c) : count(c) {}
+    void connection_made(Transport&) override { ++count; }
+    void data_received(std::string_view) override {}
+    void connection_lost(const CloseReason&) override { --count; }
+    int& count;
+};
+
+// Has come, and leaves again.
+struct Leaving final : Protocol {
+    explicit Leaving(int& c) : came(c) {}
+    void connection_made(Transport& transport) override {
+        ++came;
+        transport.close();
+    }
+    void data_received(std::string_view) override {}
+    int& came;
+};
+
+// Some of the addresses of a host, in any order: those where somebody listens, where nobody does, where nobody is.
+std::vector<Address> some_addresses(World& world, const Host& server) {
+    const std::array<Address, 5> all{server.address_v6(80), server.address(80), server.address(81),
+                                     server.address_v6(81), *Address::try_parse_ip("10.9.9.9", 80)};
+    std::vector<Address> chosen;
+    const std::size_t count = 1 + world.choose("how many addresses", 6);
+    for (std::size_t i = 0; i < count; ++i) chosen.push_back(all[world.choose("which address", all.size())]);
+    return chosen;
+}
+
+Deferred<> race_to(World& world, Reactor& reactor, const Host& server, int& came, int& won) {
+    for (int round = 0; round < 5; ++round) {
+        const std::vector<Address> addresses = some_addresses(world, server);
+        const bool hopeful = std::any_of(addresses.begin(), addresses.end(), [&](const Address& one) {
+            return one == server.address_v6(80) || one == server.address(80);
+        });
+        const int before = came;
+        const Duration patience = world.one_in("little patience", 4) ? Duration(300ms) : Duration(20s);
+        Factory factory = [&came] { return std::make_unique<Leaving>(came); };
+        auto attempt = within(reactor, patience, connect_to_any(reactor, addresses, std::move(factory)));
+        const Result<> result = co_await std::move(attempt).as_result();
+        if (result) ++won;
+        if (!hopeful) world.check(!result, "nobody is reached where nobody listens");
+        world.check(came == before + (result ? 1 : 0), "of those that race one wins, or none");
+        world.sometimes(result && addresses.size() > 2, "eyeballs: one of many wins");
+        world.sometimes(!result && result.error().is(Errc::timed_out), "eyeballs: patience ends");
+        world.sometimes(hopeful && !result, "eyeballs: none answers though one listens");
+    }
+}
+
+// Of several addresses one is connected to, whatever the network does to the others; nothing stays of the losers.
+void happy_eyeballs(World& world) {
+    int at_server = 0, came = 0, won = 0;
+    Host& server = world.add_host("server");
+    server.run([&](Reactor& reactor) -> Deferred<> {
+        const auto guests = [&] { return Factory([&] { return std::make_unique<Guest>(at_server); }); };
+        auto four = co_await listen(reactor, "tcp:80", guests());
+        auto six = co_await listen(reactor, "tcp6:80", guests());
+        co_await four.closed();
+    });
+    Host& client = world.add_host("client");
+    client.run([&](Reactor& reactor) { return race_to(world, reactor, server, came, won); });
+    world.must([&] { return client.done(); }, "the client ends", 2h);
+    world.must([&] { return at_server == 0; }, "nobody stays when the client has ended", 2h);
+    world.sometimes(won == 5, "eyeballs: every race is won");
+    world.finish();
+}
+
 }  // namespace
 
 std::vector<sim::Scenario> net_scenarios() {
@@ -352,6 +422,7 @@ std::vector<sim::Scenario> net_scenarios() {
     all.push_back({"net-nobody", nobody});
     all.push_back({"net-vanishing", vanishing});
     all.push_back({"net-room", room});
+    all.push_back({"net-happy-eyeballs", happy_eyeballs});
     return all;
 }
 
