@@ -215,6 +215,22 @@ TEST_CASE("forms go up with their length, and again when a redirect asks for tha
     });
 }
 
+TEST_CASE("what a body is made of is taken apart, and can be sent any number of times") {
+    ClientRequest request("POST", "http://a/");
+    Output body;
+    body.append("one ");
+    body.append(Descriptor());
+    body.append_fixed("two");
+    request.body(std::move(body), "x/y");
+    CHECK(request.body_length() == 7);
+    CHECK(request.make_body().to_string() == "one two");
+    CHECK(request.make_body().to_string() == "one two");
+    request.body(Output());
+    CHECK(request.has_body());
+    CHECK(request.body_length() == 0);
+    CHECK(request.make_body().empty());
+}
+
 TEST_CASE("a connection can be handed to another protocol, with what came behind the head") {
     struct Echoed final : Protocol {
         explicit Echoed(std::string& heard) : heard_(heard) {}

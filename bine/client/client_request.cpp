@@ -84,8 +84,10 @@ ClientRequest& ClientRequest::body(Output&& bytes, std::string_view type) {
     const auto flush = [&] {
         if (!memory.empty()) pieces_->all.push_back({.bytes = SharedBytes::take(std::exchange(memory, {}))});
     };
-    while (bytes.size() > 0) {
-        if (const Output::FileRange* file = bytes.front_file()) {
+    while (!bytes.empty()) {
+        if (bytes.front_descriptor()) {
+            (void)bytes.take_descriptor();  // there is nowhere for it to go
+        } else if (const Output::FileRange* file = bytes.front_file()) {
             flush();
             pieces_->all.push_back({.file = *file});
             bytes.consume(file->length);

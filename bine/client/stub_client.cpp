@@ -98,7 +98,8 @@ StubClient::~StubClient() = default;
 
 StubClient::Expectation& StubClient::Expectation::answer(int status, std::string body, Fields fields) {
     script_->status = status;
-    script_->pieces.assign(1, std::move(body));
+    script_->pieces.clear();
+    script_->pieces.push_back(std::move(body));
     script_->fields.assign(fields.begin(), fields.end());
     return *this;
 }
@@ -168,6 +169,7 @@ Result<ClientResponse> StubClient::respond(const ClientRequest& request, Asked a
     if (found->check) found->check(kept);
     if (found->error) return bine::fail(*found->error);
     std::vector<http1::Header> fields;
+    fields.reserve(found->fields.size());
     for (const auto& [name, value] : found->fields) fields.push_back({name, value});
     ClientResponse::Head head{.status = found->status,
                               .reason = std::string(http1::reason_of(found->status)),
