@@ -238,6 +238,7 @@ TEST_CASE("what happens is told") {
         void queued(const Trip& t) override { say(t, "queued"); }
         void reused(const Trip& t) override { say(t, "reused"); }
         void connecting(const Trip& t) override { say(t, "connecting"); }
+        void resolved(const Trip& t, Duration) override { say(t, "resolved"); }
         void connected(const Trip& t, Duration took) override { say(t, took > 0s ? "connected" : "too fast"); }
         void sent(const Trip& t) override { say(t, "sent"); }
         void answered(const Trip& t, int status) override { say(t, std::to_string(status)); }
@@ -270,9 +271,9 @@ TEST_CASE("what happens is told") {
         co_await client.get("http://b/");
         co_await client.post("http://a/", "").as_result();
     });
-    CHECK(story.told[1] == "connecting;connected;sent;done 2;200;");
-    CHECK(story.told[2] == "queued;reused;sent;retried;connecting;connected;sent;done 2;200;");
-    CHECK(story.told[3].starts_with("connecting;connected;sent;"));
+    CHECK(story.told[1] == "connecting;resolved;connected;sent;done 2;200;");
+    CHECK(story.told[2] == "queued;reused;sent;retried;connecting;resolved;connected;sent;done 2;200;");
+    CHECK(story.told[3].starts_with("connecting;resolved;connected;sent;"));
     CHECK(story.told[3].find("303;to /end;") != std::string::npos);
     CHECK(story.told[3].find("reused;sent;done 7;200;") != std::string::npos);
 }

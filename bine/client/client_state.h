@@ -72,8 +72,10 @@ private:
     ExchangeTimes times() const;
     Error in_context(const Error& error) const;
     Trip trip() const noexcept { return {number_, request_->method(), request_->url()}; }
+    void resolved() override;
     void connected() override;
     void secured() override;
+    Duration lap();
 
     Ref<Client::State> state_;
     std::shared_ptr<ClientRequest> request_;

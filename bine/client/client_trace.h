@@ -31,8 +31,10 @@ public:
     virtual void queued(const Trip&) {}
     // A connection that was kept is used again ...
     virtual void reused(const Trip&) {}
-    // ... or a new one is made: name looked up and connected, then perhaps TLS (and a proxy) agreed on.
+    // ... or a new one is made: the name looked up (an address is not), connected, then perhaps TLS (and a proxy) agreed on.
+    // Each says how long it took, behind the one before.
     virtual void connecting(const Trip&) {}
+    virtual void resolved(const Trip&, Duration) {}
     virtual void connected(const Trip&, Duration) {}
     virtual void secured(const Trip&, Duration) {}
     // All of the request has been handed over, the body included.

@@ -46,14 +46,22 @@ ClientTrip::ClientTrip(Ref<Client::State> state, ClientRequest request)
     if (total > Duration(0)) deadline_ = {time_after(state_->reactor, total), total};
 }
 
-void ClientTrip::connected() {
+// Since the last one, or since connecting began.
+Duration ClientTrip::lap() {
     const TimePoint now = state_->reactor.now();
-    if (ClientTrace* trace = state_->options.trace) trace->connected(trip(), now - began_);
-    began_ = now;
+    return now - std::exchange(began_, now);
+}
+
+void ClientTrip::resolved() {
+    if (ClientTrace* trace = state_->options.trace) trace->resolved(trip(), lap());
+}
+
+void ClientTrip::connected() {
+    if (ClientTrace* trace = state_->options.trace) trace->connected(trip(), lap());
 }
 
 void ClientTrip::secured() {
-    if (ClientTrace* trace = state_->options.trace) trace->secured(trip(), state_->reactor.now() - began_);
+    if (ClientTrace* trace = state_->options.trace) trace->secured(trip(), lap());
 }
 
 void ClientTrip::choose_route() {

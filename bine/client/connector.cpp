@@ -22,11 +22,31 @@ struct Opening final : Counted {
     ConnectListener* listener = nullptr;
     ConnectionSettings settings;
     bool secure = false;
+    bool resolved = false;
 
     void fail(const Error& error) {
         place.release();
         if (made) std::move(made).fail(error);
     }
+};
+
+// Another resolver, and tells the first answer, as the families may be asked for apart.
+class ToldResolver final : public Resolver {
+public:
+    ToldResolver(Resolver& inner, Ref<Opening> opening) : inner_(inner), opening_(std::move(opening)) {}
+
+    bool asks_families_apart() const noexcept override { return inner_.asks_families_apart(); }
+
+private:
+    Deferred<std::vector<Address>> look_up(std::string host, uint16_t port, Address::Family family) override {
+        return inner_.resolve(std::move(host), port, family).then([opening = opening_](std::vector<Address> found) {
+            if (opening->listener && !std::exchange(opening->resolved, true)) opening->listener->resolved();
+            return found;
+        });
+    }
+
+    Resolver& inner_;
+    const Ref<Opening> opening_;
 };
 
 // The innermost: says that the connection is there.
@@ -172,7 +192,7 @@ Deferred<Ref<ConnectionHandle>> open_connection(Reactor& reactor, Route route, P
     opening->listener = listener;
     opening->settings = settings;
     SystemResolver system(reactor);
-    Resolver& resolver = settings.resolver ? *settings.resolver : system;
+    ToldResolver resolver(settings.resolver ? *settings.resolver : static_cast<Resolver&>(system), opening);
     if (route.way == Route::Way::socks5) {
         const auto found = co_await in_time(reactor, times.connect, times.whole, "the name was not found",
                                             resolver.resolve(route.target_host, route.target_port))

@@ -63,6 +63,7 @@ struct ConnectionSettings {
 // What is told on the way.
 class ConnectListener {
 public:
+    virtual void resolved() = 0;
     virtual void connected() = 0;
     virtual void secured() = 0;
 

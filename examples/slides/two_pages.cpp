@@ -32,6 +32,7 @@ using Pages = std::map<std::string, std::string>;
 Deferred<Pages> fetch(Reactor& reactor, std::vector<std::string> urls) {
     http::Client client(reactor);
     std::vector<Deferred<http::Answer>> asked;
+    asked.reserve(urls.size());
     for (const std::string& url : urls) asked.push_back(client.get(url));
     std::vector<http::Answer> answers = co_await gather(std::move(asked));
 
@@ -70,6 +71,7 @@ int main(int argc, char** argv) {
     return react(argc, argv, [](Reactor& reactor, Args args) -> Deferred<> {
         if (args.size() == 0) return fetch_from_here(reactor);
         std::vector<std::string> urls;
+        urls.reserve(args.size());
         for (std::size_t i = 0; i < args.size(); ++i) urls.emplace_back(args[i]);
         return fetch_these(reactor, std::move(urls));
     });
