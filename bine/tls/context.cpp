@@ -1,10 +1,12 @@
 #include "bine/tls/context.h"
 
 #include <fcntl.h>
-#include <unistd.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <iterator>
 #include <new>
 
 #include "bine/base/text.h"
@@ -106,11 +108,10 @@ int keep_session(SSL* ssl, SSL_SESSION* session) noexcept try {
 }
 
 // One write a line, so that several processes may share the file.
-void log_key(const SSL* ssl, const char* line) noexcept try {
-    const std::string text = std::string(line) + "\n";
+void log_key(const SSL* ssl, const char* line) noexcept {
+    iovec parts[] = {{const_cast<char*>(line), std::strlen(line)}, {const_cast<char*>("\n"), 1}};
     [[maybe_unused]] const ssize_t written =
-        ::write(Engine::of(*ssl).context().key_log.get(), text.data(), text.size());
-} catch (...) {
+        ::writev(Engine::of(*ssl).context().key_log.get(), parts, std::size(parts));
 }
 
 Result<> set_alpn(State& state) {

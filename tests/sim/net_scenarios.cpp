@@ -368,9 +368,8 @@ struct Leaving final : Protocol {
 std::vector<Address> some_addresses(World& world, const Host& server) {
     const std::array<Address, 5> all{server.address_v6(80), server.address(80), server.address(81),
                                      server.address_v6(81), *Address::try_parse_ip("10.9.9.9", 80)};
-    std::vector<Address> chosen;
-    const std::size_t count = 1 + world.choose("how many addresses", 6);
-    for (std::size_t i = 0; i < count; ++i) chosen.push_back(all[world.choose("which address", all.size())]);
+    std::vector<Address> chosen(1 + world.choose("how many addresses", 6));
+    for (Address& address : chosen) address = all[world.choose("which address", all.size())];
     return chosen;
 }
 
