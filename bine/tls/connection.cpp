@@ -144,18 +144,19 @@ void TlsConnection::data_received(std::string_view bytes) {
 void TlsConnection::run(std::string_view input) {
     running_ = true;
     take(input);
+    tail_.keep(input);
     while (!meanwhile_.empty() && may_deliver()) {
         const std::string more = std::exchange(meanwhile_, {});
-        tail_.keep(input);
         input = tail_.join(more);
         take(input);
+        tail_.keep(input);
     }
     running_ = false;
     if (!meanwhile_.empty()) {
-        tail_.keep(input);
-        input = tail_.join(std::exchange(meanwhile_, {}));
+        const std::string more = std::exchange(meanwhile_, {});
+        tail_.keep(tail_.join(more));
     }
-    tail_.keep(closing_ || failure_ ? std::string_view() : input);
+    if (closing_ || failure_) tail_.keep({});
     if (engine_.ended() && !told_end_ && may_deliver()) tell_end();
 }
 

@@ -40,7 +40,10 @@ struct Side {
             if (const auto certificate = session.peer_certificate()) side.peer = certificate->names();
             if (side.on_made) side.on_made(t);
         }
-        void data_received(std::string_view bytes) override { side.received += bytes; }
+        void data_received(std::string_view bytes) override {
+            side.received += bytes;
+            if (side.on_data) side.on_data();
+        }
         bool end_received() override {
             side.ended = true;
             return false;
@@ -68,6 +71,7 @@ struct Side {
     std::optional<Error> error;
     std::optional<CloseReason> lost;
     Function<void(Transport&)> on_made;
+    Function<void()> on_data;
 };
 
 struct Scene {
@@ -147,6 +151,34 @@ TEST_CASE("it does so whatever the pieces in which records arrive") {
         CHECK(scene.server.received == "ping");
         CHECK(scene.client.dones == 1);
         CHECK(scene.server.dones == 1);
+    }
+}
+
+TEST_CASE("what comes while a callback turns its reactor waits behind what came before") {
+    for (const bool pauses : {false, true}) {
+        CAPTURE(pauses);
+        Scene scene(40);
+        scene.meet(trusting(root()), server_of(root().issue({})));
+        REQUIRE(scene.client.made);
+        std::string all;
+        for (int i = 0; i < 30; ++i) {
+            const std::string word = "word " + std::to_string(i) + ", ";
+            all += word;
+            scene.client.transport->write(word);
+        }
+        bool inside = false;
+        scene.server.on_data = [&] {
+            CHECK_FALSE(inside);
+            inside = true;
+            if (pauses) scene.server.transport->pause_reading();
+            for (int i = 0; i < 7; ++i) scene.reactor.turn(TimePoint::min());
+            inside = false;
+        };
+        testing::run_until(scene.reactor, [&] {
+            scene.server.transport->resume_reading();
+            return scene.server.received.size() >= all.size();
+        });
+        CHECK(scene.server.received == all);
     }
 }
 
