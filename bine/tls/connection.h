@@ -2,8 +2,8 @@
 //
 // Theory. What comes from below goes through the engine at once, a record at a time, and up; only while the reader above is
 // paused, or a handshake waits for its turn, encrypted bytes are kept in `tail_` and the transport below is paused. What is
-// written from above is encrypted at once and queued below; only behind a part of a file, which is read in a thread piece by
-// piece, it waits in `waiting_`. The transport below is told marks that say when it can take the next piece; the marks of the
+// written from above is encrypted at once and queued below; only behind a part of a file, which is read piece by piece, in a
+// thread unless the kernel has it in memory, it waits in `waiting_`. The transport below is told marks that say when it can take the next piece; the marks of the
 // one above are kept here.
 //
 //     handshake --done--> open --close(), failure, loss--> closing --> lost
@@ -98,6 +98,7 @@ private:
     void pump();
     void encrypt_waiting();
     void encrypt(std::string_view bytes);
+    bool encrypt_cached(const Output::FileRange& range);
     void read_file(const Output::FileRange& range);
     void file_read(Result<std::string> bytes);
     void end_if_flushed();

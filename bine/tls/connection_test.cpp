@@ -1,10 +1,16 @@
 // TLS over every transport, against the contract of all of them.
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <string>
+
 #include "bine/net/connection.h"
 #include "bine/net/listener.h"
 #include "bine/sim/world.h"
 #include "bine/testing/captured_logs.h"
+#include "bine/testing/expect.h"
 #include "bine/testing/faulty_system.h"
 #include "bine/testing/manual_driver.h"
 #include "bine/testing/memory_transport.h"
@@ -99,6 +105,43 @@ TEST_CASE("TLS over TCP keeps it") {
         SocketWorld world(testing::native_driver(), Address::loopback(0));
         CHECK(testing::broken_promise(promise, world) == "");
     }
+}
+
+// More than is taken at once of what the kernel has in memory, so some of it is read in a thread.
+TEST_CASE("a large file arrives whole and in order") {
+    struct Sender final : Protocol {
+        explicit Sender(Ref<SharedFile> from, uint64_t size) : file(std::move(from)), length(size) {}
+        void connection_made(Transport& transport) override {
+            Output output;
+            output.append("begin ");
+            output.append(Output::FileRange{file, 0, length});
+            output.append(" end");
+            transport.write(std::move(output));
+            transport.close();
+        }
+        void data_received(std::string_view) override {}
+        void connection_lost(const CloseReason&) override {}
+        Ref<SharedFile> file;
+        uint64_t length;
+    };
+    struct Collector final : Protocol {
+        explicit Collector(std::string& all, bool& over) : into(&all), ended(&over) {}
+        void connection_made(Transport&) override {}
+        void data_received(std::string_view bytes) override { into->append(bytes); }
+        void connection_lost(const CloseReason& reason) override { *ended = reason.clean(); }
+        std::string* into;
+        bool* ended;
+    };
+    const std::string content = testing::pattern(3'000'001);
+    Descriptor file(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    REQUIRE(::write(file.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size()));
+    std::string received;
+    bool ended = false;
+    SocketWorld world(testing::native_driver(), Address::loopback(0));
+    world.connect(std::make_unique<Collector>(received, ended),
+                  std::make_unique<Sender>(Ref<SharedFile>(new SharedFile(std::move(file))), content.size()));
+    CHECK(world.run_until([&] { return ended; }));
+    CHECK((received == "begin " + content + " end"));
 }
 
 TEST_CASE("TLS over Unix sockets keeps it") {
