@@ -64,9 +64,9 @@ private:
     int fd_;
 };
 
-// The whole first answer to `request`, which has `body`.
-inline KnownAnswer learn_answer(std::uint16_t port, std::string_view request, std::string_view body) {
-    Socket socket(port);
+// The whole first answer to `request`, which has `body`. `socket`: one that nothing was said on.
+template <class AnySocket>
+KnownAnswer learn_answer(AnySocket& socket, std::string_view request, std::string_view body) {
     socket.send_all(request);
     std::string answer;
     std::string buffer(65536, '\0');

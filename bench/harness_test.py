@@ -16,10 +16,10 @@ import time
 import unittest
 from xml.etree import ElementTree
 
-from harness import counting, plots, rates, report, soak
+from harness import client, counting, peers, plots, rates, report, soak, tls
 from harness.figures import Judgement, Result, quartiles
 from harness.machine import ROOT, Failure, Machine, NotAvailable
-from harness.servers import BINE, Contender, Scratch, Server, finish_load, own_contenders, probe, start_load
+from harness.servers import BINE, Contender, Scratch, Server, finish_load, own_contenders, probe, start_load, tls_contenders
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "build/release").resolve()
 SLICE = ["--connections", "4", "--rounds", "2", "--seconds", "0.05", "--warm-up", "0.01"]
@@ -97,6 +97,17 @@ class Rates(unittest.TestCase):
         self.assertEqual(rates.undisturbed([good, bad], "floor epoll", "bine epoll"), [good])
         found = self.judge([good] * 5 + [bad] * 6)
         self.assertEqual((found.value, found.verdict), (0.9, "reached"))
+
+    def test_a_goal_may_be_about_processor_time(self):
+        rounds = [a_round(nginx=(100, 20, 1), bine_epoll=(50, 10, 1))]
+        found = rates.judge(self.case, rates.Goal(("bine epoll",), "nginx", 1.0, by_cpu=True), rounds, {})
+        self.assertEqual((found.value, found.decided_by, found.verdict), (2.0, "cpu", "reached"))
+
+    def test_a_table_is_in_the_units_of_its_case(self):
+        case = rates.Case("case", "MiB/s", (), (), units=4)
+        rounds = [a_round(bine_epoll=(100, 8000, 1)) | {"round_trip_ns": 1}]
+        (row,) = rates.table_of(case, rounds, [Contender("bine epoll", ())])[1]
+        self.assertEqual((row[1], row[5]), ("400", "2,000"))
 
     def test_when_hardly_a_slice_counts_nothing_is_sure(self):
         good, bad = a_round(floor_epoll=(100, 10, 1), bine_epoll=(90, 10, 1)), a_round(floor_epoll=(100, 10, 1), bine_epoll=(90, 10, 1))
@@ -227,6 +238,42 @@ class Run(unittest.TestCase):
         self.fail("the runner started nobody")
 
 
+class Clients(unittest.TestCase):
+    def test_ask_when_they_are_told_to(self):
+        with Scratch() as scratch, Server(machine(), own_contenders(machine(), "http", scratch)[0]) as server:
+            contenders, _ = client.contenders_of(machine(), scratch)
+            here, absent = client.here_of(machine(), contenders, server.port)
+            self.assertIn("bine epoll", [one.name for one in here], absent)
+            for one in here:
+                with self.subTest(one.name), client.Client(machine(), one, server.port, 4) as asking:
+                    found = client.measure_slice(asking, server, 0.05, 0.01)
+                    self.assertGreater(found["operations"], 4)
+                    self.assertGreater(found["server_cpu_ns"], 0)
+
+    def test_a_wrong_answer_is_found(self):
+        with Scratch() as scratch:
+            answer = pathlib.Path(scratch.answer(machine(), close=False))
+            answer.write_bytes(answer.read_bytes().replace(b"Hello", b"Hullo"))
+            with Server(machine(), own_contenders(machine(), "http", scratch)[0]) as server:
+                for one in client.here_of(machine(), client.contenders_of(machine(), scratch)[0], server.port)[0]:
+                    with self.subTest(one.name), client.Client(machine(), one, server.port, 1) as asking:
+                        with self.assertRaisesRegex(Failure, "a wrong answer"):
+                            asking.ask_for(0.05)
+
+    def test_a_client_that_cannot_be_had_says_why(self):
+        with self.assertRaisesRegex(NotAvailable, "forbidden"):
+            with client.Client(machine(), shell("echo not available: forbidden"), 1, 1):
+                pass
+
+
+class IdleTls(unittest.TestCase):
+    def test_is_held_against_nginx(self):
+        verdicts = [one.verdict for one in tls.judge_idle({"bine epoll": 100, "bine io_uring": 101, "nginx": 100}, {})]
+        self.assertEqual(verdicts, ["reached", "MISSED"])
+        (one, _) = tls.judge_idle({"bine epoll": 100}, {"nginx": "not installed"})
+        self.assertEqual((one.verdict, one.missing), ("not available", "not installed"))
+
+
 class Loads(unittest.TestCase):
     """Every load against every server of ours that runs here; the load generator checks each byte."""
 
@@ -254,6 +301,22 @@ class Loads(unittest.TestCase):
     def test_files(self):
         self.load("http", "http", "--path", "/files/10k", "--file", "FILES/10k")
         self.load("http", "http", "--path", "/files/1m", "--file", "FILES/1m", "--seconds", "0.4")
+
+    def test_tls(self):
+        with Scratch() as scratch:
+            others, _ = peers.contenders(machine(), ("nginx",), scratch, scratch.identity(machine()))
+            here, _ = probe(machine(), tls_contenders(machine(), scratch) + others)
+            file = ("tls", "--path", "/files/1m", "--file", str(scratch.files / "1m"), "--cipher", "TLS_AES_256_GCM_SHA384", "--seconds", "0.4")
+            for one in here:
+                for mode, *more in (("tls-new",), ("tls-resumed",), ("tls",), file):
+                    with self.subTest(one.name, mode=mode), Server(machine(), one) as server:
+                        lines = finish_load(start_load(machine(), [server], [mode, *SLICE, *more]))
+                        self.assertTrue(len(lines) == 2 and all(line["operations"] > 0 for line in lines), lines)
+
+    def test_a_server_without_tls_is_found(self):
+        with Scratch() as scratch, Server(machine(), own_contenders(machine(), "http", scratch)[2]) as server:
+            with self.assertRaisesRegex(Failure, "TLS: handshake: "):
+                finish_load(start_load(machine(), [server], ["tls-resumed", *SLICE]))
 
     def test_paced(self):
         self.load("http", "paced", rate=500)

@@ -25,21 +25,26 @@
 #include "load_driver.h"
 #include "paced_load.h"
 #include "request_mix.h"
+#include "tls_load.h"
+#include "tls_session.h"
 #include "workload.h"
 
 namespace bench {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: load http|churn|paced|echo|idle-http|idle-echo --server PORT:PID[:RATE] [--server ...]...\n"
+    "usage: load MODE --server PORT:PID[:RATE] [--server ...]...\n"
     "            [--connections N] [--rounds N] [--seconds SECONDS] [--warm-up SECONDS] [--seed N]\n"
     "            [--depth N]               http: requests per exchange\n"
     "            [--requests mix|small]    all but echo: which requests; mix has 200 to 600 bytes each\n"
     "            [--path PATH]             all but echo: what is asked for, and the file that must come\n"
     "            [--file FILE]\n"
     "            [--size N] [--largest N]  echo: bytes per message; sizes up to the largest, by powers of two, mixed\n"
+    "            [--cipher NAME]           tls: of TLS 1.3, as OpenSSL calls it\n"
+    "MODE is http, churn, paced, echo, tls, tls-new, tls-resumed, idle-http, idle-echo or idle-tls.\n"
     "A round is one slice of --seconds for each server; PID is the process whose processor time is taken.\n"
     "churn makes a new connection for each request; paced asks at RATE a second and prints latencies.\n"
+    "tls is http over TLS 1.3; tls-new is churn with full handshakes, tls-resumed with such as take up a session.\n"
     "idle: one exchange on each connection, prints `ready`, keeps them open until its input ends.\n"
     "`load print-requests` prints the mix.";
 
@@ -58,6 +63,7 @@ struct Options {
     std::size_t largest = 0;
     RequestStyle style;
     std::string body = HELLO_BODY;
+    TlsOptions tls;
     std::uint64_t seed = 1;
     std::size_t rounds = 1;
     double warm_up = 0.3;
@@ -82,6 +88,12 @@ Spent spent_by(int pid) {
         sum.waiting += one.waiting;
     }
     return sum;
+}
+
+// Nanoseconds in which a process that has one core wanted it and others had it: not those in which its own threads had it.
+double starved_ns(const Spent& before, const Spent& after, double elapsed_ns) {
+    const double idle = elapsed_ns - static_cast<double>(after.running - before.running);
+    return std::clamp(static_cast<double>(after.waiting - before.waiting), 0.0, std::max(idle, 0.0));
 }
 
 // One server with what is asked of it.
@@ -127,8 +139,8 @@ void measure(Target& target, std::size_t index, std::size_t round, const Options
     const Spent client_after = spent_by(getpid());
     const auto server = static_cast<double>(server_after.running - server_before.running);
     const auto client = static_cast<double>(client_after.running - client_before.running);
-    const auto waited = static_cast<double>(server_after.waiting - server_before.waiting + client_after.waiting -
-                                            client_before.waiting);
+    const double waited =
+        starved_ns(server_before, server_after, elapsed * 1e9) + starved_ns(client_before, client_after, elapsed * 1e9);
     const Progress progress = progress_since(before, load, waited / elapsed / 1e9 > kStarved);
     load.end_window();
     load.stop();
@@ -146,14 +158,29 @@ void measure(Target& target, std::size_t index, std::size_t round, const Options
     std::fflush(stdout);
 }
 
+bool is_tls(const Options& options) { return options.mode.starts_with("tls") || options.mode == "idle-tls"; }
+
+// Over TLS, a connection for each exchange.
+bool is_new_each_time(const Options& options) { return options.mode == "tls-new" || options.mode == "tls-resumed"; }
+
+KnownAnswer learn_answer(const Options& options, std::uint16_t port, std::string_view request) {
+    if (!is_tls(options)) {
+        Socket socket(port);
+        return learn_answer(socket, request, options.body);
+    }
+    TlsContext context(options.tls);
+    TlsSocket socket(port, context);
+    return learn_answer(socket, request, options.body);
+}
+
 std::unique_ptr<Workload> make_workload(const Options& options, const Server& server) {
     if (options.mode == "echo" || options.mode == "idle-echo") {
         return std::make_unique<EchoWorkload>(options.size, options.largest, options.seed);
     }
     RequestStyle style = options.style;
-    style.close = options.mode == "churn";
+    style.close = options.mode == "churn" || is_new_each_time(options);
     const std::string first = make_request_mix(options.seed, style)[0];
-    return std::make_unique<HttpWorkload>(learn_answer(server.port, first, options.body), options.depth, options.seed,
+    return std::make_unique<HttpWorkload>(learn_answer(options, server.port, first), options.depth, options.seed,
                                           style);
 }
 
@@ -162,6 +189,11 @@ std::unique_ptr<LoadDriver> make_load(const Options& options, const Server& serv
     if (options.mode == "paced") {
         if (server.rate <= 0) fail("a paced load needs a rate for each server");
         return std::make_unique<PacedLoad>(workload, server.port, options.connections, server.rate, options.seed);
+    }
+    if (is_tls(options)) {
+        TlsOptions tls = options.tls;
+        tls.resume = options.mode == "tls-resumed";
+        return std::make_unique<TlsLoad>(workload, server.port, options.connections, tls, !is_new_each_time(options));
     }
     return std::make_unique<ClosedLoad>(workload, server.port, options.connections);
 }
@@ -182,23 +214,28 @@ void measure_all(const Options& options) {
     }
 }
 
-// One exchange on each connection, then silence until the end of input.
-void stay_idle(const Options& options) {
-    const Server& server = options.servers.front();
-    const auto workload = make_workload(options, server);
-    const std::size_t whole = workload->answer_size(0, 0);
-    std::vector<Socket> sockets;
-    std::vector<char> buffer(whole + 1);
-    for (std::size_t i = 0; i < options.connections; ++i) {
-        Socket& socket = sockets.emplace_back(server.port);
-        socket.send_all(workload->question(i, 0));
-        for (std::size_t received = 0; received < whole;) {
-            const std::string_view bytes = socket.receive(buffer);
-            if (received + bytes.size() > whole || !workload->matches(i, 0, received, bytes)) {
-                fail("connection " + std::to_string(i) + " got a wrong answer");
-            }
-            received += bytes.size();
+// The whole answer to question `index`, each byte of it checked.
+template <class AnySocket>
+void exchange_once(AnySocket& socket, const Workload& workload, std::size_t index, std::span<char> buffer) {
+    const std::size_t whole = workload.answer_size(index, 0);
+    socket.send_all(workload.question(index, 0));
+    for (std::size_t received = 0; received < whole;) {
+        const std::string_view bytes = socket.receive(buffer);
+        if (received + bytes.size() > whole || !workload.matches(index, 0, received, bytes)) {
+            fail("connection " + std::to_string(index) + " got a wrong answer");
         }
+        received += bytes.size();
+    }
+}
+
+// One exchange on each connection, then silence until the end of input. `connect()` makes a socket.
+template <class Connect>
+void stay_idle(const Options& options, Connect connect) {
+    const auto workload = make_workload(options, options.servers.front());
+    std::vector<decltype(connect())> sockets;
+    std::vector<char> buffer(workload->answer_size(0, 0) + 1);
+    for (std::size_t i = 0; i < options.connections; ++i) {
+        exchange_once(sockets.emplace_back(connect()), *workload, i, buffer);
     }
     std::puts("ready");
     std::fflush(stdout);
@@ -206,8 +243,15 @@ void stay_idle(const Options& options) {
     while (std::getchar() != EOF) {
     }
     const auto open =
-        std::count_if(sockets.begin(), sockets.end(), [](const Socket& socket) { return socket.is_idle(); });
+        std::count_if(sockets.begin(), sockets.end(), [](const auto& socket) { return socket.is_idle(); });
     std::printf("{\"connections\": %zu, \"still_open\": %td}\n", sockets.size(), open);
+}
+
+void stay_idle(const Options& options) {
+    const std::uint16_t port = options.servers.front().port;
+    if (!is_tls(options)) return stay_idle(options, [port] { return Socket(port); });
+    TlsContext context(options.tls);
+    stay_idle(options, [port, &context] { return TlsSocket(port, context); });
 }
 
 void raise_descriptor_limit() {
@@ -248,6 +292,7 @@ void parse_option(std::string_view name, std::string_view value, Options& option
     if (name == "--largest") return parse(value, options.largest);
     if (name == "--path") return options.style.path.assign(value), void();
     if (name == "--file") return options.body = read_file(std::string(value)), void();
+    if (name == "--cipher") return options.tls.cipher.assign(value), void();
     if (name == "--requests") return options.style.small = value == "small", void();
     if (name == "--seed") return parse(value, options.seed);
     if (name == "--warm-up") return parse(value, options.warm_up);
@@ -288,7 +333,7 @@ void run(const Options& options) {
     // What waits for a moment must not wait longer.
     prctl(PR_SET_TIMERSLACK, 1UL);
     if (options.mode.starts_with("idle-")) return stay_idle(options);
-    constexpr std::string_view kModes[] = {"http", "churn", "paced", "echo"};
+    constexpr std::string_view kModes[] = {"http", "churn", "paced", "echo", "tls", "tls-new", "tls-resumed"};
     if (std::ranges::find(kModes, options.mode) != std::end(kModes)) return measure_all(options);
     fail("unknown mode " + options.mode);
 }

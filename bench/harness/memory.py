@@ -11,12 +11,12 @@ AT_MOST = {"HTTP": 512, "TCP": 384}
 KINDS = {"HTTP": ("http", "idle-http", ("nginx", "Beast", "libevent evhttp")), "TCP": ("echo", "idle-echo", ("libuv", "Asio callbacks"))}
 
 
-def measure_idle(machine, contender, mode):
+def measure_idle(machine, contender, mode, count=IDLE_CONNECTIONS):
     """Growth of a server's resident memory per connection that has had one exchange and is silent."""
     with Server(machine, contender) as server:
         finish_load(start_load(machine, [server], [mode, "--connections", "1"], stdin=subprocess.DEVNULL))
         before = server.resident_bytes()
-        load = start_load(machine, [server], [mode, "--connections", str(IDLE_CONNECTIONS)], stdin=subprocess.PIPE)
+        load = start_load(machine, [server], [mode, "--connections", str(count)], stdin=subprocess.PIPE)
         try:
             if load.stdout.readline() != "ready\n":
                 raise Failure(f"{contender.name}: {load.stderr.read().strip()}")
@@ -25,9 +25,9 @@ def measure_idle(machine, contender, mode):
         finally:
             load.kill()
             load.wait()
-    if result["still_open"] != IDLE_CONNECTIONS:
-        raise Failure(f"{contender.name} kept only {result['still_open']} of {IDLE_CONNECTIONS} connections open")
-    return (after - before) / IDLE_CONNECTIONS
+    if result["still_open"] != count:
+        raise Failure(f"{contender.name} kept only {result['still_open']} of {count} connections open")
+    return (after - before) / count
 
 
 def run(machine, options):

@@ -27,7 +27,7 @@ http {{
     client_body_temp_path {scratch}/nginx; proxy_temp_path {scratch}/nginx; fastcgi_temp_path {scratch}/nginx;
     uwsgi_temp_path {scratch}/nginx; scgi_temp_path {scratch}/nginx;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port} backlog=4096{tls};
         location = /hello {{ default_type text/plain; return 200 "Hello, world!\\n"; }}
         location /files/ {{ root {scratch}/www; }}
     }}
@@ -50,6 +50,7 @@ PROGRAMS = (
     Peer("Beast", "beast_http.cpp", ("-std=c++17", "-pthread")),
     Peer("libevent evhttp", "evhttp_http.c", ("-levent",)),
     Peer("Node http", "node_http.js", interpreter="node"),
+    Peer("libcurl", "curl_client.c", ("-D_GNU_SOURCE", "-lcurl")),
     Peer("libuv", "libuv_echo.c", ("-luv",)),
     Peer("Asio callbacks", "asio_echo_callbacks.cpp", CXX),
     Peer("Asio coroutines", "asio_echo_coroutines.cpp", CXX),
@@ -97,7 +98,8 @@ def free_port():
         return one.getsockname()[1]
 
 
-def make_nginx(scratch):
+def make_nginx(scratch, identity=None):
+    """With `identity`, a certificate and its key, over TLS 1.3; the client chooses the cipher."""
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if not program:
         return None
@@ -105,14 +107,15 @@ def make_nginx(scratch):
     (scratch.path / "nginx").mkdir(exist_ok=True)
     configuration = scratch.path / f"nginx-{port}.conf"
     user = "user root;\n" if os.getuid() == 0 else ""
-    configuration.write_text(user + NGINX.format(scratch=scratch.path, port=port))
+    tls = " ssl;\n        ssl_certificate {}; ssl_certificate_key {}; ssl_protocols TLSv1.3".format(*identity) if identity else ""
+    configuration.write_text(user + NGINX.format(scratch=scratch.path, port=port, tls=tls))
     return Contender("nginx", (program, "-p", str(scratch.path), "-c", str(configuration)), port=port)
 
 
-def make(machine, name, scratch):
+def make(machine, name, scratch, identity=None):
     """The contender, or why there is none."""
     if name == "nginx":
-        return make_nginx(scratch) or "nginx is not installed; ./bench/run peers installs it"
+        return make_nginx(scratch, identity) or "nginx is not installed; ./bench/run peers installs it"
     peer = next(one for one in PROGRAMS if one.name == name)
     if peer.interpreter:
         program = shutil.which(peer.interpreter)
@@ -121,7 +124,7 @@ def make(machine, name, scratch):
     return Contender(name, (str(program), "0")) if program.exists() else HOW
 
 
-def contenders(machine, names, scratch):
+def contenders(machine, names, scratch, identity=None):
     """([contender], {name: why not})."""
-    made = {name: make(machine, name, scratch) for name in names}
+    made = {name: make(machine, name, scratch, identity) for name in names}
     return ([one for one in made.values() if isinstance(one, Contender)], {name: one for name, one in made.items() if isinstance(one, str)})

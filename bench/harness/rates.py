@@ -6,7 +6,7 @@ import dataclasses
 from . import peers
 from .figures import Judgement, Result, median, quartiles
 from .machine import Failure, say
-from .servers import BINE, Contender, Scratch, Server, finish_load, own_contenders, probe, start_load
+from .servers import BINE, Contender, Scratch, Server, finish_load, own_contenders, probe, start_load, tls_contenders
 
 # A server whose core idles for more than this was waiting for the client: then only its processor time tells.
 BUSY_ENOUGH = 0.90
@@ -28,6 +28,7 @@ class Goal:
     ours: tuple
     yardstick: str
     at_least: float | None = None
+    by_cpu: bool = False  # processor time decides in any case
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Case:
     load: tuple
     goals: tuple
     slow: bool = False  # slices are four times as long, for exchanges that take long
+    units: int = 1  # that an operation is, of those that are shown
+    connections: int | None = None  # instead of those that were asked for
 
 
 def both(epoll, uring, uring_to_epoll=None):
@@ -69,6 +72,17 @@ def static_case(name, title, at_least):
     return Case(f"static file of {title}, keep-alive", "requests/s", load, (Goal(BINE, "nginx", at_least),), name == "1m")
 
 
+def tls_handshakes(title, mode):
+    goals = tuple(Goal((name,), "nginx", 1.00, by_cpu=True) for name in BINE)
+    return Case(f"TLS 1.3, {title}", "handshakes/s", (mode,), goals)
+
+
+def tls_bulk(bits):
+    load = ("tls", "--cipher", f"TLS_AES_{bits}_GCM_SHA{256 if bits == 128 else 384}", "--path", "/files/4m", "--file", "FILES/4m")
+    return Case(f"TLS 1.3, file of 4 MiB, AES-{bits}-GCM", "MiB/s", load, tuple(Goal((name,), "nginx", 1.00) for name in BINE), units=4,
+                connections=4)
+
+
 def best(floor, at_least):
     return (Goal(BINE, floor, at_least),)
 
@@ -84,6 +98,12 @@ AREAS = {
     "sizes": (*(("echo", echo_case(size, both(None, None))) for size in SIZES), ("echo", echo_case(64, both(None, None), 1 << 20))),
     "static": (("static", static_case("10k", "10 KiB", 1.3)), ("static", static_case("1m", "1 MiB", 1.0))),
     "churn": (("churn", CHURN),),
+    "tls": (
+        ("tls", tls_handshakes("full handshake for each request", "tls-new")),
+        ("tls", tls_handshakes("resumed handshake for each request", "tls-resumed")),
+        ("tls", tls_bulk(128)),
+        ("tls", tls_bulk(256)),
+    ),
     "peers": (
         ("http peers", dataclasses.replace(HTTP, goals=(Goal(BINE, "nginx", 2.3), Goal(BINE, "Beast", 3.4), Goal(BINE, "libevent evhttp"),
                                                         Goal(BINE, "Node http")))),
@@ -98,12 +118,14 @@ def contenders_of(machine, kind, scratch, options):
     if options.self_test:
         floor = own_contenders(machine, "echo" if kind.startswith("echo") else "http", scratch)[0]
         return [floor, Contender("bine epoll", floor.command, floor.driver)], {}
-    if kind == "static":
+    if kind == "tls":
+        own = tls_contenders(machine, scratch)
+    elif kind == "static":
         own = own_contenders(machine, "http", scratch)[2:]
     else:
         own = own_contenders(machine, "echo" if kind.startswith("echo") else "http", scratch, close=kind == "churn")
-    names = {"http peers": peers.HTTP, "echo peers": peers.ECHO, "static": ("nginx",), "churn": ("nginx",)}.get(kind, ())
-    others, unbuilt = peers.contenders(machine, names, scratch)
+    names = {"http peers": peers.HTTP, "echo peers": peers.ECHO, "static": ("nginx",), "churn": ("nginx",), "tls": ("nginx",)}.get(kind, ())
+    others, unbuilt = peers.contenders(machine, names, scratch, scratch.identity(machine) if kind == "tls" else None)
     here, absent = probe(machine, own + others)
     return here, {**absent, **unbuilt}
 
@@ -112,7 +134,7 @@ def measure_series(machine, contenders, case, scratch, options):
     """Fresh servers, and rounds that alternate between them in slices; one dictionary a round."""
     seconds = options.seconds * (4 if case.slow else 1)
     load = [word.replace("FILES/", f"{scratch.files}/") for word in case.load]
-    arguments = [*load, "--connections", str(options.connections), "--rounds", str(options.rounds)]
+    arguments = [*load, "--connections", str(case.connections or options.connections), "--rounds", str(options.rounds)]
     arguments += ["--seconds", str(seconds), "--warm-up", str(options.warm_up)]
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(Server(machine, one)) for one in contenders]
@@ -142,7 +164,7 @@ def measure_case(machine, contenders, case, scratch, options):
         round_trip = machine.round_trip()
         series = measure_series(machine, contenders, case, scratch, options)
         rounds += [{**one, "round_trip_ns": round_trip} for one in series]
-        rates = ", ".join(f"{one.name} {median(entry[one.name]['rate'] for entry in series):,.0f}" for one in contenders)
+        rates = ", ".join(f"{one.name} {median(entry[one.name]['rate'] for entry in series) * case.units:,.0f}" for one in contenders)
         say(f"  {case.title}: series {number + 1} of {options.series}: {rates} {case.unit}; round trip {round_trip} ns")
     names = [one.name for one in contenders]
     say(f"  {len(rounds)} rounds, undisturbed: " + ", ".join(f"{name} {len(undisturbed(rounds, name))}" for name in names))
@@ -166,7 +188,7 @@ def judge(case, goal, rounds, absent):
         judgement.missing = absent.get(goal.yardstick) or absent.get(goal.ours[0], "not measured")
         return judgement
     busy = median(entry[goal.yardstick]["server_busy"] for entry in counting(rounds, goal.yardstick)[0])
-    by_cpu = busy < BUSY_ENOUGH
+    by_cpu = goal.by_cpu or busy < BUSY_ENOUGH
     name = max(ours, key=lambda one: median(ratios(rounds, one, goal.yardstick, by_cpu)))
     deciding = ratios(rounds, name, goal.yardstick, by_cpu)
     judgement.what = f"{case.title}: {name} / {goal.yardstick}"
@@ -185,8 +207,8 @@ def table_of(case, rounds, contenders):
         paired = ratios(rounds, one.name, first, False)
         count, _ = counting(rounds, one.name)
         of = {key: median(entry[one.name][key] for entry in count) for key in ("rate", "server_cpu_ns", "server_busy", "client_busy")}
-        rows.append([one.name, f"{of['rate']:,.0f}", f"{median(paired):.2f}", "{:.2f}-{:.2f}".format(*quartiles(paired)),
-                     f"{median(ratios(rounds, one.name, first, True)):.2f}", f"{of['server_cpu_ns']:,.0f}", f"{of['server_busy']:.0%}",
+        rows.append([one.name, f"{of['rate'] * case.units:,.0f}", f"{median(paired):.2f}", "{:.2f}-{:.2f}".format(*quartiles(paired)),
+                     f"{median(ratios(rounds, one.name, first, True)):.2f}", f"{of['server_cpu_ns'] / case.units:,.0f}", f"{of['server_busy']:.0%}",
                      f"{of['client_busy']:.0%}", f"{median(entry['round_trip_ns'] for entry in rounds):.0f}"])
     return header, rows
 

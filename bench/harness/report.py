@@ -34,6 +34,8 @@ TITLES = {
     "sizes": "TCP echo, from 64 bytes to 1 MiB",
     "static": "Files",
     "churn": "A new connection for each request",
+    "tls": "TLS",
+    "client": "The HTTP client",
     "latency": "Latency",
     "memory": "Memory",
     "instructions": "Instructions",
@@ -46,6 +48,10 @@ NOTES = {
     "http": "64 connections; requests of 200 to 600 bytes with 6 to 12 fields; all servers send the very same bytes.",
     "peers": "As Debian 12 and Node have them, one thread each, with the programs in `bench/peers/`; nginx without a log and with its cache of "
              "open files.",
+    "tls": "The same certificate (ECDSA, P-256) and key for all; the client chooses the cipher. A handshake is a new connection, one request and its "
+           "answer, and the end of both directions.",
+    "client": "bine's client and libcurl's (the multi interface on epoll, `curl_multi_socket_action`) take turns with one server, the floor. Here the "
+              "client is what is measured; `client busy` is the server.",
     "latency": "An open loop: requests come at random moments, at a rate of their own, and each is timed from the moment it was to be sent. "
                "What the client is late itself is in all of them.",
     "memory": "10,000 connections have each had one exchange and are silent. Kernel memory is not in it.",

@@ -163,8 +163,9 @@ class Scratch:
         self.path = pathlib.Path(self.folder.name)
         self.files = self.path / "www" / "files"
         self.files.mkdir(parents=True)
-        for name, size in (("10k", 10 * 1024), ("1m", 1024 * 1024)):
-            (self.files / name).write_bytes(bytes((i * 7 + i // 251) % 251 for i in range(size)))
+        for name, size in (("10k", 10 * 1024), ("1m", 1024 * 1024), ("4m", 4 * 1024 * 1024)):
+            pattern = bytes((i * 7 + i // 251) % 251 for i in range(251 * 251))
+            (self.files / name).write_bytes((pattern * (size // len(pattern) + 1))[:size])
             # A file of this very second may still change, and its answers with it.
             os.utime(self.files / name, (1_000_000_000, 1_000_000_000))
 
@@ -173,6 +174,13 @@ class Scratch:
 
     def __exit__(self, *_):
         self.folder.cleanup()
+
+    def identity(self, machine):
+        """(certificate, key): files with one that signed itself, ECDSA with P-256."""
+        certificate, key = self.path / "server.pem", self.path / "server.key"
+        if not key.exists():
+            subprocess.run([machine.need("bine_https"), "identity", str(self.path)], check=True)
+        return str(certificate), str(key)
 
     def answer(self, machine, close):
         path = self.path / ("answer-close" if close else "answer")
@@ -194,6 +202,13 @@ def own_contenders(machine, kind, scratch, close=False):
         files = (str(scratch.files),) if kind == "http" else ()
         contenders.append(Contender(f"bine {driver}", (machine.need(f"bine_{kind}"), "0", short, *files), driver))
     return contenders
+
+
+def tls_contenders(machine, scratch):
+    """bine on both drivers, over TLS."""
+    more = (*scratch.identity(machine), str(scratch.files))
+    return [Contender(f"bine {driver}", (machine.need("bine_https"), "0", short, *more), driver)
+            for short, driver in (("epoll", "epoll"), ("uring", "io_uring"))]
 
 
 def probe(machine, contenders):
