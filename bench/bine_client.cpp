@@ -3,7 +3,6 @@
 // Usage: bine_client epoll|uring PORT CONNECTIONS
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "bine/async/sleep.h"
@@ -61,7 +60,7 @@ bine::Deferred<> measure(bine::Reactor& reactor, std::string url, uint32_t conne
 int run(int argc, char** argv, bine::DriverKind kind) {
     const auto program = [](bine::Reactor& reactor, bine::Args args) {
         const std::string url = "http://127.0.0.1:" + std::string(args[1]) + HELLO_PATH;
-        return measure(reactor, url, static_cast<uint32_t>(std::strtoul(args[2].data(), nullptr, 10)));
+        return measure(reactor, url, static_cast<uint32_t>(std::stoul(std::string(args[2]))));
     };
     return bine::react(argc, argv, program, {.driver = kind});
 }
