@@ -44,12 +44,12 @@ class Table:
         lines += ["", ", ".join(f"{number} {result}" for result, number in count.items())]
         return "\n".join(lines) + "\n"
 
-    def show(self):
-        """Prints it, and keeps it where BINE_TABLES says."""
+    def show(self, name):
+        """Prints it, and keeps it as `name` where BINE_TABLES says."""
         print(self.text(), end="", flush=True)
         if folder := os.environ.get("BINE_TABLES"):
             pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
-            pathlib.Path(folder, "interop-tls.txt").write_text(self.text(), encoding="utf-8")
+            pathlib.Path(folder, f"{name}.txt").write_text(self.text(), encoding="utf-8")
 
 
 def need(tool, where):

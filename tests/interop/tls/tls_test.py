@@ -44,7 +44,7 @@ def main():
             thread.join()
             table.rows += part.rows
         table.rows += ours.rows
-    table.show()
+    table.show("interop-tls")
     return 1 if table.failed else 0
 
 
