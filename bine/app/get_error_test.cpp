@@ -22,6 +22,8 @@ TEST_CASE("each kind of failure has its exit code and, where there is one, its c
         {Error::from_errno(EACCES, "x"), GetPhase::connecting, ExitCode::unreachable, "may not connect"},
         {Error(Errc::not_found, "x"), GetPhase::connecting, ExitCode::unreachable, "is the name spelled right"},
         {Error(Errc::timed_out, "x"), GetPhase::connecting, ExitCode::timed_out, "--connect-timeout"},
+        {Error(Errc::timed_out, "the handshake was not done"), GetPhase::connecting, ExitCode::timed_out, "a proxy"},
+        {Error(Errc::closed, "x"), GetPhase::connecting, ExitCode::unreachable, ""},
         {Error::from_errno(ETIMEDOUT, "x"), GetPhase::connecting, ExitCode::timed_out, ""},
         {Error(Errc::invalid_argument, "x"), GetPhase::connecting, ExitCode::usage, ""},
         {Error(Errc::not_trusted, "x"), GetPhase::securing, ExitCode::not_trusted, "--cacert"},

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bine/async/task_group.h"
+#include "bine/client/client_trace.h"
 #include "bine/client/get.h"
 #include "bine/client/proxy_settings.h"
 #include "bine/endpoints/listen.h"
@@ -146,17 +147,28 @@ struct Proxy {
     }
 };
 
+// How far connections came.
+struct Told final : ClientTrace {
+    std::string steps;
+
+    void connected(const Trip&, Duration) override { steps += "connected;"; }
+    void secured(const Trip&, Duration) override { steps += "secured;"; }
+};
+
 TEST_CASE("http through a proxy is asked in absolute form, over one connection for all hosts") {
     Proxy proxy;
     Scene scene;
     scene.script("p", [&proxy](Reactor& reactor, Stream stream) { return proxy.serve(reactor, std::move(stream)); });
     scene.play([](Reactor& reactor) -> Deferred<> {
+        Told told;
         ClientOptions options;
         options.proxy = "http://u:p@p:80";
+        options.trace = &told;
         Client client(reactor, options);
         const Answer answer = co_await client.get("http://far.example/x?y");
         CHECK(answer.body == "proxied");
         CHECK(answer.url.to_string() == "http://far.example/x?y");
+        CHECK(told.steps == "connected;");
     });
     REQUIRE(proxy.asked.size() == 1);
     CHECK(proxy.asked[0].starts_with("GET http://far.example/x?y HTTP/1.1\r\nHost: far.example\r\n"));
@@ -170,20 +182,24 @@ TEST_CASE("https through a proxy goes through a tunnel, whose end is believed or
     scene.script("p", [&proxy](Reactor& reactor, Stream stream) { return proxy.serve(reactor, std::move(stream)); });
     scene.play([&scene](Reactor& reactor) -> Deferred<> {
         co_await sleep(reactor, 1s);
+        Told told;
         ClientOptions options;
         options.proxy = "u:p@p:80";
+        options.trace = &told;
         Client client(reactor, options, scene.trusting());
         for (int i = 0; i < 2; ++i) {
             const Answer answer = co_await client.get("https://a/");
             CHECK(answer.body == "secret for a");
         }
         CHECK(client.connections() == 1);
+        CHECK(told.steps == "connected;secured;");
         options.proxy = "http://p:80";
         Client unknown(reactor, options, scene.trusting());
         const Result<Answer> refused = co_await unknown.get("https://a/").as_result();
         CHECK(error_of(refused).find(
                   "connect to a:443 through the proxy p:80: the proxy answers CONNECT a:443 with 407") !=
               std::string::npos);
+        CHECK_MESSAGE(told.steps == "connected;secured;", "nobody is connected whom the proxy refuses");
         options.proxy = "gopher://p";
         Client wrong(reactor, options);
         const Result<Answer> other = co_await wrong.get("https://a/").as_result();
@@ -223,14 +239,38 @@ TEST_CASE("SOCKS proxies are given a name or an address") {
         scene.script(
             "p", [&asked](Reactor& reactor, Stream stream) { return serve_socks(reactor, std::move(stream), asked); });
         scene.play([scheme](Reactor& reactor) -> Deferred<> {
+            Told told;
             ClientOptions options;
             const std::string proxy = std::string(scheme) + "://p:80";
             options.proxy = proxy;
+            options.trace = &told;
             const Answer answer = co_await get(reactor, "http://a/", options);
             CHECK(answer.body == "secret for a");
+            CHECK(told.steps == "connected;");
         });
         CHECK(asked == (scheme == "socks5h" ? "a:80" : "10.0.0.1:80"));
     }
+}
+
+TEST_CASE("a SOCKS proxy that refuses has reached nobody, and says so once") {
+    Scene scene;
+    scene.script("p", [](Reactor&, Stream stream) -> Deferred<> {
+        co_await stream.read_exactly(3);
+        co_await stream.write(std::string("\x05\x00", 2));
+        co_await stream.read_exactly(8);
+        co_await stream.write(std::string("\x05\x05\x00\x01\x00\x00\x00\x00\x00\x00", 10));
+    });
+    scene.play([](Reactor& reactor) -> Deferred<> {
+        Told told;
+        ClientOptions options;
+        options.proxy = "socks5h://p:80";
+        options.trace = &told;
+        const Result<Answer> answer = co_await get(reactor, "http://a/", options).as_result();
+        CHECK(error_of(answer) ==
+              "GET http://a/: connect to a:80 through the proxy p:80: the SOCKS proxy does not connect: the connection was "
+              "refused");
+        CHECK(told.steps.empty());
+    });
 }
 
 TEST_CASE("a proxy that ends before its answer, or does not answer, is told of") {

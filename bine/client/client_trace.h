@@ -31,8 +31,9 @@ public:
     virtual void queued(const Trip&) {}
     // A connection that was kept is used again ...
     virtual void reused(const Trip&) {}
-    // ... or a new one is made: the name looked up (an address is not), connected, then perhaps TLS (and a proxy) agreed on.
-    // Each says how long it took, behind the one before.
+    // ... or a new one is made: the name looked up (an address is not), connected (through a
+    // proxy's tunnel, where there is one: nobody is connected whom the proxy refuses), then perhaps TLS agreed on. Each says
+    // how long it took, behind the one before.
     virtual void connecting(const Trip&) {}
     virtual void resolved(const Trip&, Duration) {}
     virtual void connected(const Trip&, Duration) {}

@@ -74,7 +74,6 @@ public:
     First(Ref<Opening> opening, Factory inner) : opening_(std::move(opening)), inner_(std::move(inner)) {}
 
     void connection_made(Transport& transport) override {
-        if (opening_->listener) opening_->listener->connected();
         opening_->transport = transport.ref();
         transport.replace_protocol(inner_(), {});
     }
@@ -120,6 +119,14 @@ Factory with_socks(const Ref<Opening>& opening, const Route& route, Factory inne
     };
 }
 
+// `inner` begins when the server is reached, or a proxy that asks it for us.
+Factory telling_connected(const Ref<Opening>& opening, Factory inner) {
+    return [opening, inner = std::move(inner)]() mutable {
+        if (opening->listener) opening->listener->connected();
+        return inner();
+    };
+}
+
 // From the inside out.
 Factory make_protocols(const Ref<Opening>& opening, const Route& route, const std::optional<tls::Context>& context,
                        Duration limit) {
@@ -127,8 +134,9 @@ Factory make_protocols(const Ref<Opening>& opening, const Route& route, const st
         if (opening->listener && opening->secure) opening->listener->secured();
         return std::make_unique<Ready>(opening);
     };
-    opening->secure = route.uses_tls();
+    opening->secure = !route.secure_name.empty();
     if (!route.secure_name.empty()) inner = with_tls(opening, route.secure_name, *context, limit, std::move(inner));
+    inner = telling_connected(opening, std::move(inner));
     if (route.way == Route::Way::tunnel) inner = with_tunnel(opening, route, std::move(inner));
     if (route.way == Route::Way::socks5 || route.way == Route::Way::socks5h) {
         inner = with_socks(opening, route, std::move(inner));

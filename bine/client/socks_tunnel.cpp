@@ -14,7 +14,7 @@ void SocksTunnel::event_received(wire::Socks5Client::Event& event) {
 }
 
 void SocksTunnel::protocol_failed(const Error& error) {
-    if (failed_) std::exchange(failed_, nullptr)(error.with_context("the SOCKS proxy"));
+    if (failed_) std::exchange(failed_, nullptr)(error);
     transport().abort();
 }
 
