@@ -143,6 +143,10 @@ TEST_CASE("nobody there, and no such name") {
         const Result<Answer> refused = co_await get(reactor, "http://empty/").as_result();
         CHECK(error_of(refused).starts_with("GET http://empty/: connect to empty:80: "));
         CHECK(error_of(refused).find("refused") != std::string::npos);
+        const Result<Answer> address = co_await get(reactor, "http://10.0.0.1:81/").as_result();
+        CHECK(error_of(address) == "GET http://10.0.0.1:81/: connect to 10.0.0.1:81: Connection refused");
+        const Result<Answer> of_six = co_await get(reactor, "http://[fd00::1]:81/").as_result();
+        CHECK(error_of(of_six) == "GET http://[fd00::1]:81/: connect to [fd00::1]:81: Connection refused");
         const Result<Answer> unknown = co_await get(reactor, "http://nowhere.example/").as_result();
         CHECK(unknown.error().is(Errc::not_found));
         const Result<Answer> bad = co_await get(reactor, "http://a b/").as_result();

@@ -174,12 +174,19 @@ Deferred<Ref<ConnectionHandle>> open_in_time(Reactor& reactor, const Route& rout
     co_return co_await std::move(in_limit).or_end();
 }
 
+std::string place(const std::string& host, uint16_t port) {
+    return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+// Of an address, the driver has said the same already.
+Error on_route(const Error& error, const Route& route) {
+    const std::string context = "connect to " + route.in_words();
+    return error.text().starts_with(context + ": ") ? error : error.with_context(context);
+}
+
 }  // namespace
 
-std::string Route::target() const {
-    return (target_host.find(':') == std::string::npos ? target_host : "[" + target_host + "]") + ":" +
-           std::to_string(target_port);
-}
+std::string Route::target() const { return place(target_host, target_port); }
 
 std::string Route::key() const {
     const std::string there = target_host.empty() ? std::string() : target();
@@ -188,7 +195,7 @@ std::string Route::key() const {
 }
 
 std::string Route::in_words() const {
-    const std::string first = unix_path.empty() ? host + ":" + std::to_string(port) : unix_path;
+    const std::string first = unix_path.empty() ? place(host, port) : unix_path;
     return target_host.empty() ? first : target() + " through the proxy " + first;
 }
 
@@ -210,7 +217,7 @@ Deferred<Ref<ConnectionHandle>> open_connection(Reactor& reactor, Route route, P
     }
     Factory factory = make_protocols(opening, route, context, times.handshake);
     auto made = co_await open_in_time(reactor, route, times, opening, std::move(factory), resolver).as_result();
-    if (!made) co_return fail(made.error().with_context("connect to " + route.in_words()));
+    if (!made) co_return fail(on_route(made.error(), route));
     co_return std::move(*made);
 }
 

@@ -14,6 +14,7 @@ sys.path.insert(0, str(HERE.parent / "tls"))
 import proxy_rows  # noqa: E402
 import site_rows  # noqa: E402
 import sites  # noqa: E402
+import trouble_rows  # noqa: E402
 from asking import Asker  # noqa: E402
 from table import Table  # noqa: E402
 
@@ -44,6 +45,7 @@ def main():
                 table.section(name, site_rows.add, lambda s=start: s(folder, identity, behind), ask)
         table.section("node", site_rows.add, lambda: sites.node(identity), ask)
         table.section("http.server", site_rows.add, lambda: sites.python(identity), ask)
+        meanwhile.append(in_thread("trouble", trouble_rows.add, ask, folder))
         table.section("proxies", proxy_rows.add, ask, folder)
         for part, thread in meanwhile:
             thread.join()

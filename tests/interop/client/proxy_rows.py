@@ -212,7 +212,7 @@ def add_ours(table, ask, site):
     table.row("our SOCKS", "SOCKS 5", by_socks, ask, site, None, None)
     table.row("our SOCKS", "with a password", by_socks, ask, site, USER, PASSWORD)
     table.row("our SOCKS", "a wrong password", socks_password, ask, site)
-    table.row("our SOCKS", "refused by its rules", socks_refuses, ask, site, 2, "not allowed")
+    table.row("our SOCKS", "refused by its rules", socks_refuses, ask, site, 2, "its rules forbid it")
     table.row("our SOCKS", "nobody listens there", socks_refuses, ask, site, 5, "refused")
 
 

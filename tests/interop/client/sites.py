@@ -76,7 +76,7 @@ http {{
         location = /hello {{ return 200 "hello\\n"; }}
         location = /until-close {{ gzip off; chunked_transfer_encoding off; {there} }}
         location = /digits.txt {{ gzip off; }}
-        location = /large {{ gzip off; }}
+        location = /large {{ gzip off; limit_rate 12m; }}
         location = /coded/gzip {{ }}
         location = /coded/zstd {{ gzip off; add_header Content-Encoding zstd; }}
         location = /show {{ return 200 "$request_method authorization=$http_authorization cookie=$http_cookie\\n"; }}
