@@ -30,7 +30,8 @@ std::string_view cure_of_securing(const Error& error) {
 }
 
 std::string_view cure_of_asking(const Error& error) {
-    if (error.is(Errc::timed_out) && has(error, "the whole of it")) return "--timeout 0 waits as long as something comes";
+    if (error.is(Errc::timed_out) && has(error, "the whole of it"))
+        return "--timeout 0 waits as long as something comes";
     if (error.is(Errc::limit_exceeded) && has(error, "inflate")) return "--compressed=no takes it as it comes";
     if (error.is(Errc::limit_exceeded) && has(error, "redirect")) return "--follow=no shows where it leads";
     return {};

@@ -266,9 +266,10 @@ TEST_CASE("a SOCKS proxy that refuses has reached nobody, and says so once") {
         options.proxy = "socks5h://p:80";
         options.trace = &told;
         const Result<Answer> answer = co_await get(reactor, "http://a/", options).as_result();
-        CHECK(error_of(answer) ==
-              "GET http://a/: connect to a:80 through the proxy p:80: the SOCKS proxy does not connect: the connection was "
-              "refused");
+        CHECK(
+            error_of(answer) ==
+            "GET http://a/: connect to a:80 through the proxy p:80: the SOCKS proxy does not connect: the connection was "
+            "refused");
         CHECK(told.steps.empty());
     });
 }

@@ -35,9 +35,11 @@ LARGE = os.urandom(65536) * 48
 
 
 def clean_environment(**variables):
+    """Without proxies; and no warnings of a machine that is busy, which builds for debugging give."""
     def kept(name):
         return not name.startswith("BINE_") and not name.lower().endswith("_proxy")
-    return {**{name: value for name, value in os.environ.items() if kept(name)}, "TZ": "UTC0", **variables}
+    return {**{name: value for name, value in os.environ.items() if kept(name)}, "TZ": "UTC0", "BINE_LOG_LEVEL": "error",
+            **variables}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

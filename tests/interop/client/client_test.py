@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,18 @@ def in_thread(peer, add, *arguments):
     return table, thread
 
 
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
 def main():
+    if not has_ipv6():
+        print("skipped: this machine has no ::1")
+        return 77
     with tempfile.TemporaryDirectory(prefix="bine-client-") as temp:
         folder = pathlib.Path(temp)
         ids = folder / "ids"

@@ -39,6 +39,7 @@ async function serve(request, response) {
         case 'coded':
             response.setHeader('Content-Encoding', name);
             return response.end(coders[name](coded));
+        case 'hints': return response.writeEarlyHints({link: '</style.css>; rel=preload'}, () => response.end('hello\n'));
         case 'move': return response.writeHead(Number(name), {Location: search.slice(4)}).end();
         case 'cookie':
             if (name === 'set') response.setHeader('Set-Cookie', ['one=1; Path=/', 'two=2; Path=/cookie', 'far=3; Domain=other.example']);

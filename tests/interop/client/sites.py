@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 from peers import find, free_port, program, run
-from python_site import python_site
+from python_site import COOKIES, python_site
 from table import Skipped, need
 
 HERE = pathlib.Path(__file__).parent
@@ -23,8 +23,9 @@ USER, PASSWORD, REALM = "ann", "se:cret", "here"
 
 
 class Site:
-    def __init__(self, name, port, secure_port, features, unix=None):
-        self.name, self.port, self.secure_port, self.features, self.unix = name, port, secure_port, set(features.split()), unix
+    def __init__(self, name, port, secure_port, features, unix=None, demanding=None):
+        self.name, self.port, self.secure_port, self.features = name, port, secure_port, set(features.split())
+        self.unix, self.demanding = unix, demanding  # the port of one that wants a client's certificate
 
     def url(self, path, secure=False, host="127.0.0.1"):
         return f"http{'s' if secure else ''}://{host}:{self.secure_port if secure else self.port}{path}"
@@ -35,6 +36,9 @@ def write_files(folder):
     site = folder / "site"
     (site / "coded").mkdir(parents=True)
     (site / "private").mkdir()
+    (site / "cookie").mkdir()
+    (site / "cookie" / "set").write_text("set\n")
+    (site / "private" / "digest").write_text("come in\n")
     (site / "digits.txt").write_bytes(b"0123456789" * 100000)
     (site / "coded" / "gzip").write_bytes(b"coded " * 1000 + b"\n")
     (site / "coded" / "br").write_bytes(b"coded " * 1000 + b"\n")
@@ -53,9 +57,10 @@ def write_files(folder):
 
 @contextlib.contextmanager
 def nginx(folder, identity, behind):
-    port, secure_port, unix = free_port(), free_port(), folder / "nginx.sock"
+    port, secure_port, demanding, unix = free_port(), free_port(), free_port(), folder / "nginx.sock"
     there = f"proxy_pass http://127.0.0.1:{behind}; proxy_http_version 1.1; proxy_request_buffering off; " \
             "proxy_hide_header X-Port; proxy_set_header Connection '';"
+    cookies = " ".join(f'add_header Set-Cookie "{cookie}";' for cookie in COOKIES)
     moves = "\n".join(f"location = /move/{code} {{ return {code} $arg_to; }}" for code in CODES)
     (folder / "nginx").mkdir(exist_ok=True)
     (folder / "nginx.conf").write_text(f"""
@@ -74,22 +79,29 @@ http {{
         add_header X-Port $remote_port always;
         location / {{ {there} }}
         location = /hello {{ return 200 "hello\\n"; }}
+        location = /seldom {{ keepalive_requests 3; return 200 "hello\\n"; }}
         location = /until-close {{ gzip off; chunked_transfer_encoding off; {there} }}
         location = /digits.txt {{ gzip off; }}
         location = /large {{ gzip off; limit_rate 12m; }}
         location = /coded/gzip {{ }}
         location = /coded/zstd {{ gzip off; add_header Content-Encoding zstd; }}
         location = /show {{ return 200 "$request_method authorization=$http_authorization cookie=$http_cookie\\n"; }}
-        location = /cookie/set {{ add_header Set-Cookie "one=1; Path=/"; add_header Set-Cookie "two=2; Path=/cookie";
-            add_header Set-Cookie "far=3; Domain=other.example"; return 200 "set\\n"; }}
+        location = /cookie/set {{ {cookies} return 200 "set\\n"; }}
         location /private/ {{ auth_basic "{REALM}"; auth_basic_user_file {folder}/passwords; }}
         location /files/ {{ dav_methods PUT DELETE; create_full_put_path on; }}
         {moves}
     }}
+    server {{
+        listen 127.0.0.1:{demanding} ssl;
+        ssl_certificate {identity}.pem; ssl_certificate_key {identity}.key;
+        ssl_client_certificate {identity.parent}/ca.pem; ssl_verify_client on;
+        location / {{ return 200 "$ssl_client_s_dn\\n"; }}
+    }}
 }}
 """)
     with program([need("nginx", find("nginx")), "-p", folder, "-c", folder / "nginx.conf"], port):
-        yield Site("nginx", port, secure_port, "gzip range basic unix put" + (" zstd" if find("zstd") else ""), unix)
+        yield Site("nginx", port, secure_port, "gzip range etag basic unix put seldom" + (" zstd" if find("zstd") else ""), unix,
+                   demanding)
 
 
 def apache_modules(*names):
@@ -112,25 +124,20 @@ KeepAliveTimeout 20
 """
 
 
-@contextlib.contextmanager
-def apache(folder, identity, behind):
-    port, secure_port = free_port(), free_port()
-    modules = apache_modules("mpm_event", "authz_core", "authz_user", "authn_core", "authn_file", "auth_basic", "auth_digest", "headers",
-                             "deflate", "brotli", "filter", "ssl", "socache_shmcb", "proxy", "proxy_http", "reflector", "rewrite")
-    moves = "\n".join(f"RewriteCond %{{QUERY_STRING}} ^to=(.*)$\nRewriteRule ^/move/{code}$ %1 [R={code},L,NE,QSD]" for code in CODES)
-    kept = "\n".join(f"ProxyPass {path} !" for path in ("/hello", "/digits.txt", "/large", "/coded/gzip", "/coded/br", "/private",
+def apache_site(folder, behind):
+    """The directives of it, for http and https."""
+    moves = "\n".join(f"RewriteCond %{{QUERY_STRING}} ^to=(.*)$\nRewriteRule ^/move/{code}$ %1 [R={code},L,NE,QSD]"
+                      for code in CODES)
+    local = "\n".join(f"ProxyPass {path} !" for path in ("/hello", "/digits.txt", "/large", "/coded/gzip", "/coded/br", "/private",
                                                         "/reflect", "/move", "/cookie"))
-    cookies = "\n".join(f'Header add Set-Cookie "{cookie}"' for cookie in ("one=1; Path=/", "two=2; Path=/cookie",
-                                                                          "far=3; Domain=other.example"))
-    (folder / "site" / "cookie").mkdir(exist_ok=True)
-    (folder / "site" / "cookie" / "set").write_text("set\n")
-    common = f"""
+    cookies = "\n".join(f'Header add Set-Cookie "{cookie}"' for cookie in COOKIES)
+    return f"""
 DocumentRoot {folder}/site
 ForceType text/plain
 Header always set X-Port "expr=%{{REMOTE_PORT}}"
 RewriteEngine on
 {moves}
-{kept}
+{local}
 ProxyPass / http://127.0.0.1:{behind}/
 <Location /coded/gzip>
     SetOutputFilter DEFLATE
@@ -150,8 +157,6 @@ ProxyPass / http://127.0.0.1:{behind}/
     AuthUserFile {folder}/passwords
     Require valid-user
 </Location>
-"""
-    digest = f"""
 <Location /private/digest>
     AuthType Digest
     AuthName "{REALM}"
@@ -159,25 +164,32 @@ ProxyPass / http://127.0.0.1:{behind}/
     Require valid-user
 </Location>
 """
-    (folder / "site" / "private" / "digest").write_text("come in\n")
+
+
+@contextlib.contextmanager
+def apache(folder, identity, behind):
+    port, secure_port = free_port(), free_port()
+    modules = apache_modules("mpm_event", "authz_core", "authz_user", "authn_core", "authn_file", "auth_basic", "auth_digest",
+                             "headers", "deflate", "brotli", "filter", "ssl", "socache_shmcb", "proxy", "proxy_http",
+                             "reflector", "rewrite")
+    directives = apache_site(folder, behind)
     (folder / "apache.conf").write_text(apache_head(folder, "apache", modules) + f"""
 Listen 127.0.0.1:{port}
 Listen [::1]:{port}
 Listen 127.0.0.1:{secure_port}
 Listen [::1]:{secure_port}
-{common}{digest}
 <VirtualHost *:{secure_port}>
     SSLEngine on
     SSLCertificateFile {identity}.pem
     SSLCertificateKeyFile {identity}.key
-    {common}{digest}
+    {directives}
 </VirtualHost>
 <VirtualHost *:{port}>
-    {common}{digest}
+    {directives}
 </VirtualHost>
 """)
     with program([find("apache2"), "-X", "-f", folder / "apache.conf"], port):
-        yield Site("apache", port, secure_port, "gzip br range basic digest reflect")
+        yield Site("apache", port, secure_port, "gzip br range etag basic digest reflect")
 
 
 @contextlib.contextmanager
@@ -219,7 +231,7 @@ def node(identity):
     port, secure_port = free_port(), free_port()
     with program([need("node", find("node")), HERE / "node_site.mjs", port, secure_port, identity], port):
         _, said = run([find("node"), "-p", "typeof require('zlib').zstdCompressSync"])
-        yield Site("node", port, secure_port, "gzip deflate br" + (" zstd" if said.strip() == "function" else ""))
+        yield Site("node", port, secure_port, "gzip deflate br hints" + (" zstd" if said.strip() == "function" else ""))
 
 
 @contextlib.contextmanager
@@ -255,7 +267,7 @@ def aiohttp(folder, identity):
     python_program = aiohttp_python()
     port, secure_port = free_port(), free_port()
     with program([python_program, HERE / "aiohttp_site.py", port, secure_port, identity, folder / "site"], port):
-        yield Site("aiohttp", port, secure_port, "gzip deflate zstd range")
+        yield Site("aiohttp", port, secure_port, "gzip deflate zstd range etag")
 
 
 def go_program(folder):

@@ -99,13 +99,29 @@ def idle_race(ask):
     return f"60 answers, {played.count('connecting')} connections, {played.count('retried')} asked again"
 
 
+def one_at_a_time(ask):
+    """No request comes before the last one is answered, on the one connection there is, and they come in order."""
+    seen, early = [], []
+
+    def serve(client, _):
+        while True:
+            seen.append(head_of(client).split()[1])
+            early.extend(select.select([client], [], [], 0.02)[0])
+            client.sendall(PAGE)
+
+    with scripted(serve) as url:
+        equal([answer[0] for answer in ask.play(f"many 12 {url}{{}}", per_host=1).answers()], [200] * 12)
+    equal((seen, early), ([f"/{number}" for number in range(12)], []))
+    return "12 asked at once, in order"
+
+
 def too_slow(ask, serve, word, setting):
     with scripted(serve) as url:
         started = time.monotonic()
-        played = ask.play(f"ask GET {url}", **{setting: 200})
+        played = ask.play(f"ask GET {url}", **{setting: 400})
         took = time.monotonic() - started
     check(took < 5, f"took {took} s")
-    return played.error("200 ms", word)
+    return played.error("400 ms", word)
 
 
 def silent(client, _):
@@ -292,6 +308,7 @@ def add_stale(table, ask):
         for method in ("GET", "POST"):
             table.row("our server", f"{how} on the next request: {method}", stale, ask, method, reset)
     table.row("our server", "closes what is kept", stale_silently, ask)
+    table.row("our server", "one connection, in order", one_at_a_time, ask)
     table.row("node", "closes just when it is asked", idle_race, ask)
 
 
