@@ -12,7 +12,7 @@ BINE, CLIENT = os.environ["BINE_COMMAND"], os.environ["BINE_CLIENT"]
 def environment(**variables):
     """Without proxies; and no warnings of a machine that is busy, which builds for debugging give."""
     def kept(name):
-        return not name.startswith("BINE_") and not name.lower().endswith("_proxy")
+        return name == "BINE_REACTOR" or not name.startswith("BINE_") and not name.lower().endswith("_proxy")
     return {**{name: value for name, value in os.environ.items() if kept(name)},
             "BINE_LOG_LEVEL": "error", **variables}
 
