@@ -11,7 +11,7 @@ bool has(const Error& error, std::string_view words) { return error.text().find(
 std::string_view cure_of_connecting(const Error& error) {
     if (error.is_errno(ECONNREFUSED)) return "nothing listens there: does the server run, and is the port right?";
     if (error.is_errno(ENOENT)) return "there is no such socket: does the server run, and is the path right?";
-    if (error.is_errno(EACCES)) return "this user may not connect there";
+    if (error.is_errno(EACCES) && !has(error, "the SOCKS proxy")) return "this user may not connect there";
     if (error.is_errno(ENETUNREACH) || error.is_errno(EHOSTUNREACH)) return "is this machine online?";
     if (error.is(Errc::timed_out) && has(error, "handshake")) return "is it a proxy, and of that kind?";
     if (error.is(Errc::timed_out)) return "is the address right? --connect-timeout gives it longer";

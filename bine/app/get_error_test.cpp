@@ -20,6 +20,7 @@ TEST_CASE("each kind of failure has its exit code and, where there is one, its c
         {Error::from_errno(ENETUNREACH, "x"), GetPhase::connecting, ExitCode::unreachable, "is this machine online?"},
         {Error::from_errno(ENOENT, "x"), GetPhase::connecting, ExitCode::unreachable, "is the path right?"},
         {Error::from_errno(EACCES, "x"), GetPhase::connecting, ExitCode::unreachable, "may not connect"},
+        {Error::from_errno(EACCES, "the SOCKS proxy"), GetPhase::connecting, ExitCode::unreachable, ""},
         {Error(Errc::not_found, "x"), GetPhase::connecting, ExitCode::unreachable, "is the name spelled right"},
         {Error(Errc::timed_out, "x"), GetPhase::connecting, ExitCode::timed_out, "--connect-timeout"},
         {Error(Errc::timed_out, "the handshake was not done"), GetPhase::connecting, ExitCode::timed_out, "a proxy"},
