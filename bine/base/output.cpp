@@ -276,7 +276,7 @@ std::string Output::to_string() const {
                                        static_cast<off_t>(range.offset + done));
             if (count < 0 && errno == EINTR) continue;
             if (count < 0) throw Error::from_errno(errno, "read a file to send");
-            if (count == 0) throw Error(Errc::end_of_stream, "a file to send has become shorter");
+            if (count == 0) throw Error(Errc::local_protocol, "a file to send has become shorter");
             done += static_cast<std::size_t>(count);
         }
     }

@@ -130,7 +130,7 @@ Result<Descriptor> datagram(const Address& local, const Address& remote, SystemC
 }
 
 Error error_of(int error, const char* what, const Address& peer) noexcept try {
-    if (error == ENODATA) return Error(Errc::end_of_stream, "send a file: it has become shorter");
+    if (error == ENODATA) return Error(Errc::local_protocol, "send a file: it has become shorter");
     if (error != EOPNOTSUPP) return Error::from_errno(error, what + peer.to_string());
     return Error(Errc::unsupported, "pass a descriptor to " + peer.to_string() + ": only Unix sockets can do that");
 } catch (const std::bad_alloc&) {

@@ -459,7 +459,7 @@ void ServerConnection::look_again() {
 
 void ServerConnection::connection_lost(const CloseReason& reason) {
     const bool failed = reason.kind() == CloseReason::Kind::failed;
-    if (failed && reason.error()->is(Errc::end_of_stream)) {  // of a file
+    if (failed && reason.error()->is(Errc::local_protocol)) {  // a file that has become shorter
         log::error("http", "an answer broke off",
                    {{"peer", transport_->peer_address().to_string()}, {"error", reason.error()->text()}});
     }

@@ -127,11 +127,22 @@ TEST_CASE("that an answer could not be sent to its end is said") {
     client.transport.stall_output();
     client.transport.receive(get("/big"));
     client.transport.settle();
-    client.transport.fail(Error(Errc::end_of_stream, "send a file: it has become shorter"));
+    client.transport.fail(Error(Errc::local_protocol, "send a file: it has become shorter"));
     client.transport.settle();
     CHECK(client.closed());
     REQUIRE(log.lines.size() == 1);
     CHECK(log.lines[0].find("an answer broke off") != std::string::npos);
+}
+
+TEST_CASE("that a client leaves TLS without a word while nothing is asked is no error") {
+    CapturedLog log;
+    Client client(small_site());
+    client.transport.receive(get("/"));
+    client.transport.settle();
+    client.transport.fail(Error(Errc::end_of_stream, "TLS: cut off"));
+    client.transport.settle();
+    CHECK(client.closed());
+    CHECK(log.lines.empty());
 }
 
 TEST_CASE("what is too long is refused") {

@@ -235,7 +235,7 @@ TEST_CASE("a file that has become shorter ends the connection, and what was ther
     scene.client.transport->write(std::move(output));
     REQUIRE(scene.until_lost());
     CHECK(scene.client.lost->kind() == Kind::failed);
-    CHECK(scene.client.lost->error()->is(Errc::end_of_stream));
+    CHECK(scene.client.lost->error()->is(Errc::local_protocol));
     CHECK(scene.client.lost->to_string() == "send a file: it has become shorter");
     CHECK(!scene.server.lost->clean());
 }

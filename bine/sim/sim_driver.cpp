@@ -202,7 +202,7 @@ std::string SimDriver::take_segment(Slot& slot, std::size_t most) {
         std::string bytes(static_cast<std::size_t>(std::min<uint64_t>(most, file->length)), '\0');
         const auto count = ::pread(file->file->get(), bytes.data(), bytes.size(), static_cast<off_t>(file->offset));
         if (count <= 0) {
-            const Error error(Errc::end_of_stream, "send a file: it has become shorter");
+            const Error error(Errc::local_protocol, "send a file: it has become shorter");
             send_reset(slot.other);
             end(slot, &error);
             return {};

@@ -80,7 +80,7 @@ public:
             const ssize_t got = ::pread(file_->get(), bytes_.data() + count, bytes_.size() - count,
                                         static_cast<off_t>(offset_ + count));
             if (got > 0) count += static_cast<std::size_t>(got);
-            if (got == 0) error_ = Error(Errc::end_of_stream, "send a file: it has become shorter meanwhile");
+            if (got == 0) error_ = Error(Errc::local_protocol, "send a file: it has become shorter meanwhile");
             if (got < 0 && errno != EINTR) error_ = Error::from_errno(errno, "read a file to be sent");
         }
     }
