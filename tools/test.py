@@ -23,7 +23,7 @@ TESTS = ROOT / "tests"
 JOBS = str(os.cpu_count() or 2)
 FUZZ_SECONDS = 20
 # The layers that know more than one thread; the others have nothing for ThreadSanitizer to find.
-THREADED = ("driver", "reactor", "net", "endpoints", "http")
+THREADED = ("driver", "reactor", "net", "endpoints", "tls", "http")
 
 # The preset that verifies headers.
 HEADERS_ALONE = "dev"

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 #include "bine/testing/captured_logs.h"
@@ -362,6 +364,27 @@ TEST_CASE("a reload is for new connections, and an unusable file changes nothing
     Scene later;
     later.meet(trusting(root()), server);
     CHECK(later.client.peer.back() == "new.example");
+}
+
+TEST_CASE("threads share contexts, also while they are reloaded") {
+    const testing::TempFolder folder;
+    const Identity identity = root().issue({});
+    std::ofstream(folder.path("both.pem")) << identity.certificates_pem() << identity.key_pem();
+    Context server = Context::server({.files = {{folder.path("both.pem"), folder.path("both.pem")}}}).value();
+    const Context client = trusting(root());
+    std::atomic<int> met = 0;
+    const auto meet_often = [&] {
+        for (int i = 0; i < 20; ++i) {
+            Scene scene;
+            scene.meet(client, server);
+            if (scene.client.made && scene.server.made) ++met;
+        }
+    };
+    std::thread one(meet_often), other(meet_often);
+    for (int i = 0; i < 20; ++i) CHECK(server.reload());
+    one.join();
+    other.join();
+    CHECK(met == 40);
 }
 
 TEST_CASE("files that cannot be used are named") {

@@ -26,7 +26,7 @@ Step BodyReader::next(std::string_view& input, std::string_view& piece, Fault& f
     piece = input.substr(0, counted ? remaining_ : most_);
     input.remove_prefix(piece.size());
     if (counted) remaining_ -= piece.size();
-    most_ -= piece.size();
+    most_ = (most_ - piece.size()) & kAny;
     return Step::event;
 }
 
@@ -38,7 +38,7 @@ Step BodyReader::read_chunk(std::string_view& input, std::string_view& piece, Fa
     const std::size_t taken = step == Step::event ? chunk.data.size() : 0;
     if (taken + chunks_.remaining() > most_) return failed(fault, Fault::long_body);
     if (step == Step::need_more) return step;
-    most_ -= taken;
+    most_ = (most_ - taken) & kAny;
     piece = chunk.data;
     return Step::event;
 }

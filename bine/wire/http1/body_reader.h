@@ -17,14 +17,15 @@ public:
     enum class Kind : uint8_t { length, chunks, until_end };
 
     // `length` counts for Kind::length only. More than `most` bytes, decoded, are Fault::long_body.
-    BodyReader(Kind kind, uint64_t length, uint64_t most) noexcept : most_(most), kind_(kind) {
+    BodyReader(Kind kind, uint64_t length, uint64_t most) noexcept : most_(most & kAny), kind_(kind) {
+        limit(most);
         if (kind == Kind::length) remaining_ = length;
         if (kind == Kind::chunks) std::construct_at(&chunks_);
     }
 
     Kind kind() const noexcept { return kind_; }
     // Before the first next().
-    void limit(uint64_t most) noexcept { most_ = most; }
+    void limit(uint64_t most) noexcept { most_ = (most < kAny ? most : kAny) & kAny; }
     // Its length says that it will be refused.
     bool is_too_long() const noexcept { return kind_ == Kind::length && remaining_ > most_; }
     // Known to come: with a length, else 0.
@@ -40,8 +41,10 @@ private:
         uint64_t remaining_ = 0;
         ChunkedDecoder chunks_;
     };
-    uint64_t most_;  // that may still come
-    Kind kind_;
+    // One word for both: an idle connection of a server has room for a body, too.
+    static constexpr uint64_t kAny = (uint64_t{1} << 62) - 1;
+    uint64_t most_ : 62;  // that may still come
+    Kind kind_ : 2;
 };
 
 }  // namespace bine::http1
