@@ -28,8 +28,8 @@ namespace bine::http {
 namespace {
 
 void say(std::string_view word, std::string_view text = {}) {
-    std::printf("%.*s%s%.*s\n", static_cast<int>(word.size()), word.data(), text.empty() ? "" : " ",
-                static_cast<int>(text.size()), text.data());
+    const std::string line = std::string(word) + (text.empty() ? "" : " ") + std::string(text) + "\n";
+    std::fwrite(line.data(), 1, line.size(), stdout);
     std::fflush(stdout);
 }
 
