@@ -135,7 +135,9 @@ def measure_series(machine, contenders, case, scratch, options):
     seconds = options.seconds * (4 if case.slow else 1)
     load = [word.replace("FILES/", f"{scratch.files}/") for word in case.load]
     arguments = [*load, "--connections", str(case.connections or options.connections), "--rounds", str(options.rounds)]
-    arguments += ["--seconds", str(seconds), "--warm-up", str(options.warm_up)]
+    # Who compiles while it runs is slow at first: some connections would have no answer at all.
+    warm_up = options.warm_up * (5 if any(one.name.startswith("Node") for one in contenders) else 1)
+    arguments += ["--seconds", str(seconds), "--warm-up", str(warm_up)]
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(Server(machine, one)) for one in contenders]
         slices = finish_load(start_load(machine, servers, arguments))
