@@ -9,6 +9,7 @@
 #include "bine/endpoints/endpoint_string.h"
 #include "bine/tls/connection.h"
 #include "bine/tls/context.h"
+#include "bine/tls/outcome.h"
 
 namespace bine::tls {
 
@@ -42,26 +43,19 @@ private:
     const HandshakeOptions options_;
 };
 
-// One connection that is being made. The Promise is used up when the outcome is known.
-struct Attempt final : Counted {
+// One connection that is being made.
+struct Attempt final : Outcome {
     explicit Attempt(Factory f) : factory(std::move(f)) {}
 
-    void finish(const Error* error) {
+    void done(const Error* error) {
         connection = nullptr;
-        Promise<> told = std::move(promise);
-        if (!told || !told.wanted()) return;
-        if (error) {
-            std::move(told).fail(*error);
-        } else {
-            std::move(told).resolve();
-        }
+        finish(error);
     }
     void give_up() noexcept {
         if (connection) connection->abort();
     }
 
     Factory factory;
-    Promise<> promise;
     TlsConnection* connection = nullptr;  // during its handshake
 };
 
@@ -80,7 +74,7 @@ public:
                 TlsConnection::Setup{context,
                                      name,
                                      [attempt] { return attempt->factory(); },
-                                     [attempt](const Error* error) { attempt->finish(error); },
+                                     [attempt](const Error* error) { attempt->done(error); },
                                      how,
                                      {}});
             attempt->connection = protocol.get();

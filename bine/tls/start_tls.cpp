@@ -1,28 +1,14 @@
 #include "bine/tls/start_tls.h"
 
-#include <optional>
 #include <utility>
 
 #include "bine/net/connection_ref.h"
 #include "bine/tls/context.h"
+#include "bine/tls/outcome.h"
 
 namespace bine::tls {
 
 namespace {
-
-// One handshake that a coroutine waits for.
-struct Waiting final : Counted {
-    void finish(const Error* error) {
-        Promise<> told = std::move(promise);
-        if (!told.wanted()) return;
-        if (error) {
-            std::move(told).fail(*error);
-        } else {
-            std::move(told).resolve();
-        }
-    }
-    Promise<> promise;
-};
 
 // `make` makes the protocol of the handshake out of what is inside of it and whom to tell.
 template <class Make>
@@ -30,7 +16,7 @@ Deferred<Stream> start(Stream plain, Make make) {
     Transport* const transport = plain.transport();
     if (!transport) co_return fail(Errc::closed, "TLS: the connection has been closed");
     const ConnectionRef connection = transport->ref();
-    const Ref<Waiting> waiting(new Waiting);
+    const Ref<Outcome> waiting(new Outcome);
     Deferred<> done = waiting->promise.deferred();
     waiting->promise.on_cancel([connection]() noexcept {
         if (Transport* const cancelled = connection.transport()) cancelled->abort();
