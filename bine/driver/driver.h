@@ -175,6 +175,8 @@ public:
 
     virtual Address local_address(SocketId id) const = 0;
     virtual Address peer_address(SocketId id) const = 0;
+    // To look at, as long as the socket lives; -1 where the system knows none of it.
+    virtual int descriptor(SocketId) const noexcept { return -1; }
     virtual void set_no_delay(SocketId id, bool on) noexcept = 0;
     virtual void set_keep_alive(SocketId id, bool on) noexcept = 0;
 

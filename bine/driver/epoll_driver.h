@@ -69,6 +69,7 @@ public:
 
     Address local_address(SocketId id) const override;
     Address peer_address(SocketId id) const override;
+    int descriptor(SocketId id) const noexcept override;
     void set_no_delay(SocketId id, bool on) noexcept override;
     void set_keep_alive(SocketId id, bool on) noexcept override;
 

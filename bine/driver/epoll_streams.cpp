@@ -547,6 +547,11 @@ Address EpollDriver::peer_address(SocketId id) const {
     return slot && slot->kind != Kind::listener ? slot->peer : Address();
 }
 
+int EpollDriver::descriptor(SocketId id) const noexcept {
+    const Slot* slot = find(id);
+    return slot && slot->input ? slot->input.get() : -1;
+}
+
 void EpollDriver::set_no_delay(SocketId id, bool on) noexcept {
     const Slot* slot = find_stream(id);
     if (slot && slot->input) socket::set_no_delay(slot->input.get(), on);

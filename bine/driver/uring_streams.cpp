@@ -588,6 +588,12 @@ Address UringDriver::peer_address(SocketId id) const {
     return slot ? slot->peer : Address();
 }
 
+int UringDriver::descriptor(SocketId id) const noexcept {
+    if (!is_ours(id)) return others_.descriptor(id);
+    const Slot* slot = find(id);
+    return slot && slot->fd ? slot->fd.get() : -1;
+}
+
 void UringDriver::set_no_delay(SocketId id, bool on) noexcept {
     if (!is_ours(id)) return others_.set_no_delay(id, on);
     const Slot* slot = find_stream(id);

@@ -52,6 +52,7 @@ public:
     Address peer_address() const override;
     void set_addresses(const Address& local, const Address& peer) override;
     Reactor& reactor() const noexcept override { return reactor_; }
+    int descriptor() const noexcept override { return reactor_.driver().descriptor(socket_); }
     void set_no_delay(bool on) noexcept override;
     void set_keep_alive(bool on) noexcept override;
     ConnectionRef ref() override { return cell_.ref(*this); }

@@ -62,6 +62,8 @@ public:
     virtual void set_addresses(const Address& local, const Address& peer) = 0;
     virtual Reactor& reactor() const noexcept = 0;
 
+    // The socket's, to look at while the connection lives; -1 where there is none.
+    virtual int descriptor() const noexcept { return -1; }
     // Socket options, where there is a socket; elsewhere they do nothing. TCP starts with no_delay on, keep_alive off.
     virtual void set_no_delay(bool) noexcept {}
     virtual void set_keep_alive(bool) noexcept {}

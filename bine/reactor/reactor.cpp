@@ -153,9 +153,11 @@ Reactor::Current::Current(Reactor& reactor) noexcept : outer_(std::exchange(curr
 Reactor::Current::~Current() { current_reactor = outer_; }
 bool Reactor::in_thread() const noexcept { return thread_ == this_thread(); }
 
-void Reactor::run() {
+void Reactor::run() { run_until(false); }
+
+void Reactor::run_until(const bool& done) {
     thread_ = this_thread();
-    while (!mailbox_->stopping.exchange(false, std::memory_order_acq_rel)) turn(TimePoint::max());
+    while (!done && !mailbox_->stopping.exchange(false, std::memory_order_acq_rel)) turn(TimePoint::max());
 }
 
 void Reactor::stop() noexcept {
@@ -210,11 +212,14 @@ void Reactor::expire_timers() {
 }
 
 void Reactor::serve_second_lane() {
-    if (!driver_->second_lane_has_work() && calls_[1].empty()) return;
+    const bool hooks_have_work = lane_hooks_ && lane_hooks_->has_work();
+    if (!hooks_have_work && !driver_->second_lane_has_work() && calls_[1].empty()) return;
     if (lane_hooks_) lane_hooks_->enter();
     driver_->serve_second_lane();
     run_calls(calls_[1]);
-    if (lane_hooks_) lane_hooks_->leave();
+    if (!lane_hooks_) return;
+    guard("the second lane", [this] { lane_hooks_->serve(); });
+    lane_hooks_->leave();
 }
 
 void Reactor::destroy_disposed() noexcept {
@@ -222,7 +227,9 @@ void Reactor::destroy_disposed() noexcept {
 }
 
 // A wish to stop is none: it has woken the driver, and a host that calls run_ready() has no run() to leave.
-bool Reactor::has_ready_work() const noexcept { return !calls_[0].empty() || !calls_[1].empty() || !mailbox_->empty(); }
+bool Reactor::has_ready_work() const noexcept {
+    return !calls_[0].empty() || !calls_[1].empty() || !mailbox_->empty() || (lane_hooks_ && lane_hooks_->has_work());
+}
 
 void Reactor::call_soon(Call& call, Lane lane) noexcept {
     if (call.linked()) return;

@@ -19,10 +19,14 @@ namespace bine {
 
 class Shutdown;
 
-// Brackets the part of a turn that serves the second lane.
+// Brackets the part of a turn that serves the second lane, and may have work of its own there.
 class LaneHooks {
 public:
     virtual void enter() = 0;
+    // Whether serve() has something to do. Asked without having entered.
+    virtual bool has_work() const noexcept { return false; }
+    // Between enter() and leave(), after the lane's sinks and calls.
+    virtual void serve() {}
     virtual void leave() = 0;
 
 protected:
@@ -57,6 +61,8 @@ public:
 
     // Turns until stop(). May be called again afterwards. An exception that escapes a callback is logged, not thrown.
     void run();
+    // Turns until `done`, which only this thread sets, or stop().
+    void run_until(const bool& done);
     // Ends run() after the current turn; when none runs, the next run() returns at once. From any thread.
     void stop() noexcept;
     // Turns until every connection that was closed has handed its output to the system, for `most` at most, or stop().

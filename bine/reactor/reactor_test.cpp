@@ -238,6 +238,39 @@ TEST_CASE("the second lane is entered once a turn, and only when it has work") {
     CHECK(text == "n(ab)");
 }
 
+TEST_CASE("the second lane is entered for work of its own, and does not sleep before it") {
+    struct Hooks final : LaneHooks {
+        void enter() override { text += '('; }
+        bool has_work() const noexcept override { return left > 0; }
+        void serve() override {
+            --left;
+            text += 's';
+        }
+        void leave() override { text += ')'; }
+        std::string text;
+        int left = 2;
+    };
+    Reactor reactor;
+    Hooks hooks;
+    reactor.set_lane_hooks(&hooks);
+    for (int i = 0; i < 2; ++i) reactor.turn(TimePoint::max());
+    reactor.turn(TimePoint::min());
+    CHECK(hooks.text == "(s)(s)");
+}
+
+TEST_CASE("a run ends with the turn in which it was done") {
+    Reactor reactor;
+    std::string text;
+    bool done = false;
+    Note a(text, 'a'), b(text, 'b');
+    a.then = [&] { done = true; };
+    reactor.call_soon(a);
+    reactor.call_soon(b);
+    reactor.run_until(done);
+    reactor.run_until(done);
+    CHECK(text == "ab");
+}
+
 TEST_CASE("what is disposed of is destroyed when the outermost turn has ended") {
     struct Thing final : Disposable {
         explicit Thing(std::string& t) : text(t) {}

@@ -65,6 +65,7 @@ public:
     Address peer_address() const override { return below_->peer_address(); }
     void set_addresses(const Address& local, const Address& peer) override { below_->set_addresses(local, peer); }
     Reactor& reactor() const noexcept override { return *reactor_; }
+    int descriptor() const noexcept override { return below_->descriptor(); }
     void set_no_delay(bool on) noexcept override { below_->set_no_delay(on); }
     void set_keep_alive(bool on) noexcept override { below_->set_keep_alive(on); }
     ConnectionRef ref() override { return cell_.ref(*this); }
