@@ -1,0 +1,50 @@
+#include "bine/python/incoming.h"
+
+#include <fcntl.h>
+
+#include "bine/python/loop.h"
+#include "bine/python/stream_transport.h"
+
+namespace bine::python {
+
+namespace {
+
+ListenerOptions in_pythons_lane() {
+    ListenerOptions options;
+    options.connection.lane = Lane::second;
+    return options;
+}
+
+}  // namespace
+
+Acceptance::~Acceptance() {
+    Py_XDECREF(make_protocol);
+    Py_XDECREF(server);
+    Py_XDECREF(context);
+}
+
+Incoming::Incoming(Loop& loop, PyObject* make_protocol, PyObject* server, PyObject* context)
+    : loop_(loop),
+      acceptance_(new Acceptance),
+      listener_(
+          loop.reactor(), [this] { return std::make_unique<Wire>(loop_, acceptance_); }, in_pythons_lane()) {
+    acceptance_->loop = &loop;
+    acceptance_->make_protocol = Py_NewRef(make_protocol);
+    acceptance_->server = Py_XNewRef(server);
+    acceptance_->context = Py_NewRef(context);
+}
+
+Result<> Incoming::open(int fd) {
+    Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (!copy) return fail(Error::from_errno(errno, "listen on a copy of a descriptor"));
+    return listener_.open(std::move(copy));
+}
+
+int Incoming::traverse(visitproc visit, void* arg) noexcept {
+    Py_VISIT(acceptance_->make_protocol);
+    Py_VISIT(acceptance_->server);
+    Py_VISIT(acceptance_->context);
+    return 0;
+}
+
+}  // namespace bine::python

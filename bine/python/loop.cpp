@@ -1,0 +1,318 @@
+#include "bine/python/loop.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "bine/python/incoming.h"
+#include "bine/python/stream_transport.h"
+#include "bine/python/watch.h"
+
+namespace bine::python {
+
+namespace {
+
+constexpr double kNanoseconds = 1e9;
+
+TimePoint point_of(double seconds) noexcept {
+    if (!(seconds < 9e9)) return TimePoint::max();  // not a number, too
+    if (seconds < 0) return TimePoint();
+    return TimePoint(Duration(static_cast<int64_t>(std::ceil(seconds * kNanoseconds))));
+}
+
+double seconds_of(TimePoint point) noexcept {
+    return static_cast<double>(point.time_since_epoch().count()) / kNanoseconds;
+}
+
+}  // namespace
+
+void TimerHandle::Alarm::expired() {
+    Loop* loop = std::exchange(owner_.queue, nullptr);
+    static_cast<ListHook<AllTimersTag>&>(*this).unlink();
+    loop->append(owner_.base.object());
+}
+
+Loop::Loop(State& state, PyObject* object, DriverKind driver)
+    : state_(state), object_(object), reactor_(std::make_unique<Reactor>(ReactorOptions{driver, Duration(0)})) {
+    reactor_->set_lane_hooks(this);
+}
+
+Loop::~Loop() {
+    close();
+    clear_references();
+}
+
+int Loop::run() {
+    done_ = false;
+    has_work_ = true;  // what was queued before the run, and a look at the network first
+    running_now_ = true;
+    thread_ = PyEval_SaveThread();
+    reactor_->run_until(done_);
+    {
+        // What was written last leaves, too.
+        const Reactor::Current current(*reactor_);
+        reactor_->driver().wait(TimePoint::min());
+    }
+    PyEval_RestoreThread(std::exchange(thread_, nullptr));
+    running_now_ = false;
+    stopping_ = false;
+    if (!exit_) return 0;
+    raise(std::move(exit_));
+    return -1;
+}
+
+int Loop::run_once() {
+    stopping_ = true;
+    return run();
+}
+
+void Loop::enter() {
+    if (running_now_) PyEval_RestoreThread(thread_);
+    in_lane_ = true;
+}
+
+void Loop::leave() {
+    in_lane_ = false;
+    if (running_now_) thread_ = PyEval_SaveThread();
+}
+
+void Loop::serve() {
+    if (!running_now_) return;  // the end of the reactor
+    has_work_ = false;
+    run_functions();
+    int left = kCallbacksPerTurn;
+    do {
+        expire_timers();
+        left -= iterate();
+    } while (left > 0 && !ready_.empty() && !stopping_ && !exit_);
+    done_ = stopping_ || exit_;
+    if (!ready_.empty() || !functions_.empty()) has_work_ = true;
+    set_bell();
+}
+
+void Loop::run_functions() {
+    std::vector<Function<void()>> functions;
+    functions.swap(functions_);
+    for (auto& function : functions) reactor_->guard("a call in Python's lane", function);
+}
+
+void Loop::expire_timers() noexcept {
+    if (all_timers_.empty()) return;
+    const double now = read_time();
+    if (std::isnan(now)) return (void)callback_failed(nullptr);
+    timers_.expire(point_of(now + 1e-9));
+}
+
+// Runs what was queued before it began; answers how many that were.
+int Loop::iterate() {
+    iteration_.swap(ready_);
+    next_ = 0;
+    while (next_ < iteration_.size() && !exit_) run(iteration_[next_++]);
+    const auto ran = static_cast<int>(next_);
+    if (next_ < iteration_.size()) put_back(next_);
+    iteration_.clear();
+    return ran;
+}
+
+void Loop::run(PyObject* handle) {
+    const Object owned = Object::owned(handle);
+    if (Py_IS_TYPE(handle, state_.handle_type) || Py_IS_TYPE(handle, state_.timer_handle_type)) {
+        auto& ours = *reinterpret_cast<Handle*>(handle);
+        if (ours.is_cancelled) return;
+        PyObject* result = run_handle(ours);
+        if (result) {
+            Py_DECREF(result);
+        } else {
+            (void)callback_failed(handle);
+        }
+        return;
+    }
+    const Object done = Object::owned(PyObject_CallMethodNoArgs(handle, state_.run));
+    if (!done) (void)callback_failed(handle);
+}
+
+// What a run that was broken off has not reached comes first in the next one.
+void Loop::put_back(std::size_t from) {
+    ready_.insert(ready_.begin(), iteration_.begin() + static_cast<std::ptrdiff_t>(from), iteration_.end());
+}
+
+void Loop::append(PyObject* handle) {
+    ready_.push_back(handle);
+    has_work_.store(true, std::memory_order_relaxed);
+}
+
+void Loop::append_from_thread(PyObject* handle) {
+    append(handle);
+    reactor_->driver().wake();
+}
+
+void Loop::in_lane(Function<void()> function) {
+    functions_.push_back(std::move(function));
+    has_work_.store(true, std::memory_order_relaxed);
+}
+
+double Loop::time() noexcept { return seconds_of(reactor_->driver().now()); }
+
+double Loop::read_time() noexcept {
+    if (!time_function_) return time();
+    const Object now = Object::owned(PyObject_CallNoArgs(time_function_.get()));
+    const double seconds = now ? PyFloat_AsDouble(now.get()) : -1;
+    return PyErr_Occurred() ? std::numeric_limits<double>::quiet_NaN() : seconds;
+}
+
+void Loop::arm(TimerHandle& handle) noexcept {
+    Py_INCREF(handle.base.object());
+    handle.queue = this;
+    const TimePoint when = point_of(handle.when);
+    timers_.arm(handle.alarm, when);
+    all_timers_.push_back(handle.alarm);
+    // In a turn the bell is set at its end.
+    if (!in_lane_) set_bell();
+}
+
+void Loop::disarm(TimerHandle& handle) noexcept {
+    if (!std::exchange(handle.queue, nullptr)) return;
+    timers_.cancel(handle.alarm);
+    static_cast<ListHook<AllTimersTag>&>(handle.alarm).unlink();
+    Py_DECREF(handle.base.object());
+}
+
+void Loop::set_bell() noexcept {
+    if (all_timers_.empty()) return reactor_->timers().cancel(bell_);
+    TimePoint next = timers_.next_deadline();
+    if (time_function_) {
+        const double now = read_time();
+        if (std::isnan(now)) return PyErr_Clear();
+        const auto left = std::max(next - point_of(now), Duration(0));
+        next = reactor_->driver().now() + left;
+    }
+    if (!bell_.armed() || bell_.deadline() != next) reactor_->timers().arm(bell_, next);
+}
+
+bool Loop::take_exit() noexcept {
+    if (!PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) && !PyErr_ExceptionMatches(PyExc_SystemExit)) return false;
+    if (!running_now_) return true;  // whoever called hears of it
+    exit_ = take_exception();
+    return true;
+}
+
+int Loop::callback_failed(PyObject* handle) noexcept {
+    if (take_exit()) return running_now_ ? 0 : -1;
+    const Object exception = take_exception();
+    const Object done = Object::owned(PyObject_CallMethodObjArgs(
+        object_, state_.callback_failed, handle ? handle : Py_None, exception.get(), nullptr));
+    if (!done && !take_exit()) report_unraisable(object_);
+    return 0;
+}
+
+void Loop::protocol_failed(StreamTransport& transport, const char* message) noexcept {
+    if (take_exit()) return;
+    const Object exception = take_exception();
+    const Object text = Object::owned(PyUnicode_FromString(message));
+    const Object done = Object::owned(PyObject_CallMethodObjArgs(
+        object_, state_.transport_failed, transport.object(), exception.get(), text.get(), nullptr));
+    if (!done && !take_exit()) report_unraisable(object_);
+}
+
+void Loop::incoming_failed() noexcept {
+    const Object exception = take_exception();
+    const Object done =
+        Object::owned(PyObject_CallMethodOneArg(object_, state_.incoming_failed, exception.get()));
+    if (!done && !take_exit()) report_unraisable(object_);
+}
+
+void Loop::report(StreamTransport& transport, const char* message) noexcept {
+    const Object exception = take_exception();
+    const Object text = Object::owned(PyUnicode_FromString(message));
+    const Object done = Object::owned(PyObject_CallMethodObjArgs(
+        object_, state_.report, transport.object(), exception.get(), text.get(), nullptr));
+    if (!done && !take_exit()) report_unraisable(object_);
+}
+
+void Loop::report_unraisable(PyObject* where) noexcept { PyErr_WriteUnraisable(where); }
+
+Watch* Loop::watch(int fd) noexcept {
+    return fd >= 0 && static_cast<std::size_t>(fd) < watches_.size() ? watches_[static_cast<std::size_t>(fd)].get()
+                                                                     : nullptr;
+}
+
+PyObject* Loop::add_reader(int fd, PyObject* handle) {
+    return Watch::add(*this, watches_, fd, Object::owned(handle), true);
+}
+
+PyObject* Loop::add_writer(int fd, PyObject* handle) {
+    return Watch::add(*this, watches_, fd, Object::owned(handle), false);
+}
+
+bool Loop::remove_reader(int fd) noexcept { return Watch::remove(watches_, fd, true); }
+bool Loop::remove_writer(int fd) noexcept { return Watch::remove(watches_, fd, false); }
+
+void Loop::set_transport(int fd, StreamTransport* transport) {
+    if (fd < 0) return;
+    const auto index = static_cast<std::size_t>(fd);
+    if (transports_.size() <= index) transports_.resize(std::max<std::size_t>(index + 1, 2 * transports_.size()));
+    transports_[index] = transport;
+}
+
+void Loop::forget_transport(int fd, StreamTransport* transport) noexcept {
+    if (transport_of(fd) == transport && fd >= 0) transports_[static_cast<std::size_t>(fd)] = nullptr;
+}
+
+StreamTransport* Loop::transport_of(int fd) const noexcept {
+    const auto index = static_cast<std::size_t>(fd);
+    return fd >= 0 && index < transports_.size() ? transports_[index] : nullptr;
+}
+
+PyObject* Loop::start_serving(int fd, std::unique_ptr<Incoming> incoming) {
+    stop_serving(fd);
+    const auto opened = incoming->open(fd);
+    if (!opened) return raise(opened.error());
+    incoming_.emplace_back(fd, std::move(incoming));
+    Py_RETURN_NONE;
+}
+
+void Loop::stop_serving(int fd) noexcept {
+    std::erase_if(incoming_, [fd](const auto& one) { return one.first == fd; });
+}
+
+void Loop::close() noexcept {
+    if (!reactor_) return;
+    incoming_.clear();
+    watches_.clear();
+    reactor_->timers().cancel(bell_);
+    // In this order: what the end of the reactor calls still finds it.
+    reactor_->~Reactor();
+    ::operator delete(static_cast<void*>(reactor_.release()));
+    functions_.clear();
+}
+
+void Loop::abandon() noexcept { (void)reactor_.release(); }
+
+int Loop::traverse(visitproc visit, void* arg) noexcept {
+    for (PyObject* handle : ready_) Py_VISIT(handle);
+    for (std::size_t i = next_; i < iteration_.size(); ++i) Py_VISIT(iteration_[i]);
+    for (auto* alarm = all_timers_.front(); alarm; alarm = all_timers_.after(*alarm))
+        Py_VISIT(alarm->owner().base.object());
+    for (const auto& watch : watches_) {
+        if (!watch) continue;
+        Py_VISIT(watch->reader());
+        Py_VISIT(watch->writer());
+    }
+    for (const auto& [fd, incoming] : incoming_) {
+        if (const int stop = incoming->traverse(visit, arg)) return stop;
+    }
+    Py_VISIT(time_function_.get());
+    Py_VISIT(exit_.get());
+    return 0;
+}
+
+void Loop::clear_references() noexcept {
+    while (auto* alarm = all_timers_.front()) disarm(alarm->owner());
+    std::vector<PyObject*> handles;
+    handles.swap(ready_);
+    for (PyObject* handle : handles) Py_DECREF(handle);
+    time_function_ = Object();
+    exit_ = Object();
+}
+
+}  // namespace bine::python

@@ -1,0 +1,162 @@
+// asyncio's loop on a reactor: the second lane of its turns.
+//
+// Theory. The reactor turns without the GIL. When Python has something to do - a socket of a Python protocol is ready, a
+// callback was queued, a timer is due - the turn enters the second lane, which takes the GIL once and serves all of it:
+// the driver's sinks, then serve(), which runs what call_soon queued. As asyncio does, an iteration runs what was queued
+// before it began; but short iterations follow each other without a look at the network, up to kCallbacksPerTurn
+// callbacks, since a look is a system call.
+//
+// Timers of Python have a queue of their own, on the clock of loop.time(), which a program may replace; one timer of the
+// reactor stands for all of them.
+//
+// Threads: the ready queue is the GIL's, so that call_soon_threadsafe is call_soon and a wakeup. Everything else is of the
+// thread that runs the loop (before the first run: of any that holds the GIL).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "bine/base/function.h"
+#include "bine/python/handle.h"
+#include "bine/python/state.h"
+#include "bine/reactor/reactor.h"
+
+namespace bine::python {
+
+class Incoming;
+class Watch;
+struct StreamTransport;
+
+class Loop final : private LaneHooks {
+public:
+    // Throws Error when there is no such driver.
+    Loop(State& state, PyObject* object, DriverKind driver);
+    ~Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    State& state() noexcept { return state_; }
+    Reactor& reactor() noexcept { return *reactor_; }
+    // The Python object that owns this.
+    PyObject* object() noexcept { return object_; }
+
+    // Until stop(), or until a callback raised SystemExit or KeyboardInterrupt: then -1 with that error set.
+    int run();
+    // One iteration. The same errors.
+    int run_once();
+    void stop() noexcept { stopping_ = true; }
+    bool is_closed() const noexcept { return !reactor_; }
+    // Ends the reactor; what is still open is aborted, and Python hears no more of it.
+    void close() noexcept;
+    // The child of a fork: what is shared with the parent is left as it is.
+    void abandon() noexcept;
+
+    // Takes over the reference to a handle, the loop's own kind or asyncio's.
+    void append(PyObject* handle);
+    // append() from another thread than the loop's.
+    void append_from_thread(PyObject* handle);
+    // Runs `function` in the second lane of this turn or the next. From the loop's thread, with the GIL or without it.
+    void in_lane(Function<void()> function);
+    // Whether the GIL is held by this turn.
+    bool is_in_lane() const noexcept { return in_lane_; }
+
+    // The clock: seconds, as loop.time() has them.
+    double time() noexcept;
+    // What loop.time() was replaced with; null for the reactor's own clock.
+    PyObject* time_function() const noexcept { return time_function_.get(); }
+    void set_time_function(Object function) noexcept { time_function_ = std::move(function); }
+    // Seconds on whatever clock it is. NaN with an error set.
+    double read_time() noexcept;
+    // Takes a reference while armed.
+    void arm(TimerHandle& handle) noexcept;
+    void disarm(TimerHandle& handle) noexcept;
+
+    // What the error that is set comes to: it goes to the loop's exception handler, or ends the run when it is one of
+    // those that end programs. -1, with that error set, for a caller outside of the loop's own callbacks.
+    int callback_failed(PyObject* handle) noexcept;
+    // The same for a protocol's callback; the transport is aborted.
+    void protocol_failed(StreamTransport& transport, const char* message) noexcept;
+    // The same for the protocol factory of a connection that came in.
+    void incoming_failed() noexcept;
+    // For a failure that the transport outlives.
+    void report(StreamTransport& transport, const char* message) noexcept;
+    // True when the error that is set is SystemExit or KeyboardInterrupt: it is kept, to be raised by run().
+    bool take_exit() noexcept;
+    // Errors of the loop's own reports cannot go anywhere but to sys.unraisablehook.
+    static void report_unraisable(PyObject* where) noexcept;
+
+    // Readers and writers, by descriptor. Null with an error set; the handles are taken over.
+    Watch* watch(int fd) noexcept;
+    PyObject* add_reader(int fd, PyObject* handle);
+    PyObject* add_writer(int fd, PyObject* handle);
+    bool remove_reader(int fd) noexcept;
+    bool remove_writer(int fd) noexcept;
+
+    // Transports by descriptor, so that nobody reads from a socket that one has.
+    void set_transport(int fd, StreamTransport* transport);
+    void forget_transport(int fd, StreamTransport* transport) noexcept;
+    StreamTransport* transport_of(int fd) const noexcept;
+
+    // Listening sockets, by descriptor.
+    PyObject* start_serving(int fd, std::unique_ptr<Incoming> incoming);
+    void stop_serving(int fd) noexcept;
+
+    int traverse(visitproc visit, void* arg) noexcept;
+    void clear_references() noexcept;
+
+    bool debug = false;
+
+private:
+    static constexpr int kCallbacksPerTurn = 64;
+
+    // The reactor's timer that stands for the queue of Python's.
+    class Bell final : public Timer {
+    public:
+        explicit Bell(Loop& loop) : loop_(loop) {}
+        void expired() override { loop_.has_work_ = true; }
+
+    private:
+        Loop& loop_;
+    };
+
+    void enter() override;
+    bool has_work() const noexcept override { return has_work_.load(std::memory_order_relaxed); }
+    void serve() override;
+    void leave() override;
+
+    void run_functions();
+    void expire_timers() noexcept;
+    int iterate();
+    void run(PyObject* handle);
+    void put_back(std::size_t from);
+    void set_bell() noexcept;
+    void abort_transports() noexcept;
+
+    State& state_;
+    PyObject* const object_;
+    std::unique_ptr<Reactor> reactor_;
+    PyThreadState* thread_ = nullptr;  // while the GIL is not held by a run
+    std::atomic<bool> has_work_{false};
+    bool running_now_ = false;
+    bool in_lane_ = false;
+    bool stopping_ = false;
+    bool done_ = false;  // the run is to end with this turn
+    Object exit_;        // what ends the run
+    std::vector<PyObject*> ready_;
+    std::vector<PyObject*> iteration_;
+    std::size_t next_ = 0;  // the first of iteration_ that has not run
+    std::vector<Function<void()>> functions_;
+    TimerQueue timers_;
+    IntrusiveList<TimerHandle::Alarm, AllTimersTag> all_timers_;
+    Bell bell_{*this};
+    Object time_function_;
+    std::vector<std::unique_ptr<Watch>> watches_;
+    std::vector<StreamTransport*> transports_;
+    std::vector<std::pair<int, std::unique_ptr<Incoming>>> incoming_;
+};
+
+// Of an object of the loop's type.
+Loop& loop_of(PyObject* object) noexcept;
+
+}  // namespace bine::python

@@ -1,0 +1,398 @@
+// The Python type of the loop: what asyncio's users and asyncio itself call. What is not here is plain Python.
+#include <algorithm>
+#include <cmath>
+
+#include "bine/driver/drivers.h"
+#include "bine/python/incoming.h"
+#include "bine/python/loop.h"
+#include "bine/python/stream_transport.h"
+
+namespace bine::python {
+
+namespace {
+
+struct LoopObject {
+    PyObject_HEAD
+    Loop* loop;
+    unsigned long thread;  // that runs it; 0 when none does
+};
+
+LoopObject& object_of(PyObject* self) noexcept { return *reinterpret_cast<LoopObject*>(self); }
+
+bool check_open(PyObject* self) {
+    Loop* loop = object_of(self).loop;
+    if (loop && !loop->is_closed()) return true;
+    PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
+    return false;
+}
+
+// The context of a `context=` argument, the only keyword there is; None and its absence are null. False with an error set.
+bool read_context(State& state, PyObject* const* values, PyObject* names, PyObject** context) {
+    *context = nullptr;
+    const Py_ssize_t count = names ? PyTuple_GET_SIZE(names) : 0;
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        PyObject* name = PyTuple_GET_ITEM(names, i);
+        if (name != state.context && PyUnicode_Compare(name, state.context) != 0) {
+            PyErr_Format(PyExc_TypeError, "unexpected keyword argument %R", name);
+            return false;
+        }
+        if (values[i] != Py_None) *context = values[i];
+    }
+    return true;
+}
+
+bool check_count(const char* what, Py_ssize_t given, Py_ssize_t least) {
+    if (given >= least) return true;
+    PyErr_Format(PyExc_TypeError, "%s expected at least %zd arguments, got %zd", what, least, given);
+    return false;
+}
+
+// In debug mode handles are asyncio's own, which remember where they were made: a method in Python makes them.
+PyObject* call_in_debug_mode(PyObject* self, PyObject* method, PyObject* first, PyObject* callback,
+                             PyObject* const* args, Py_ssize_t count, PyObject* context) {
+    const Object tuple = Object::owned(PyTuple_New(count));
+    if (!tuple) return nullptr;
+    for (Py_ssize_t i = 0; i < count; ++i) PyTuple_SET_ITEM(tuple.get(), i, Py_NewRef(args[i]));
+    return PyObject_CallMethodObjArgs(self, method, first, callback, tuple.get(), context ? context : Py_None, nullptr);
+}
+
+PyObject* queue_call(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names, bool from_thread) {
+    Loop* loop = object_of(self).loop;
+    PyObject* context = nullptr;
+    if (!check_count("call_soon", count, 1) || !check_open(self)) return nullptr;
+    if (!read_context(loop->state(), args + count, names, &context)) return nullptr;
+    if (loop->debug)
+        return call_in_debug_mode(self, loop->state().call_soon_debug, from_thread ? Py_True : Py_False, args[0],
+                                  args + 1, count - 1, context);
+    Handle* handle = make_handle(loop->state(), self, args[0], args + 1, count - 1, context);
+    if (!handle) return nullptr;
+    Py_INCREF(handle->object());
+    return translated([&] {
+        from_thread ? loop->append_from_thread(handle->object()) : loop->append(handle->object());
+        return handle->object();
+    });
+}
+
+PyObject* call_soon(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    return queue_call(self, args, count, names, false);
+}
+
+PyObject* call_soon_threadsafe(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    return queue_call(self, args, count, names, true);
+}
+
+PyObject* arm_timer(PyObject* self, double when, PyObject* const* args, Py_ssize_t count, PyObject* context) {
+    Loop* loop = object_of(self).loop;
+    TimerHandle* handle = make_timer_handle(loop->state(), self, when, args[0], args + 1, count - 1, context);
+    if (handle) loop->arm(*handle);
+    return handle ? handle->base.object() : nullptr;
+}
+
+PyObject* queue_timer(PyObject* self, double when, PyObject* const* args, Py_ssize_t count, PyObject* context) {
+    Loop* loop = object_of(self).loop;
+    if (!loop->debug) return arm_timer(self, when, args, count, context);
+    const Object time = Object::owned(PyFloat_FromDouble(when));
+    if (!time) return nullptr;
+    return call_in_debug_mode(self, loop->state().call_at_debug, time.get(), args[0], args + 1, count - 1, context);
+}
+
+// _arm(when, callback): a timer of the loop's own also in debug mode.
+PyObject* arm(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    if (!check_count("_arm", count, 2) || !check_open(self)) return nullptr;
+    const double when = PyFloat_AsDouble(args[0]);
+    if (when == -1 && PyErr_Occurred()) return nullptr;
+    return arm_timer(self, when, args + 1, count - 1, nullptr);
+}
+
+PyObject* call_at(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    PyObject* context = nullptr;
+    if (!check_count("call_at", count, 2) || !check_open(self)) return nullptr;
+    if (!read_context(object_of(self).loop->state(), args + count, names, &context)) return nullptr;
+    if (args[0] == Py_None) return PyErr_SetString(PyExc_TypeError, "when cannot be None"), nullptr;
+    const double when = PyFloat_AsDouble(args[0]);
+    if (when == -1 && PyErr_Occurred()) return nullptr;
+    return queue_timer(self, when, args + 1, count - 1, context);
+}
+
+PyObject* call_later(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    PyObject* context = nullptr;
+    if (!check_count("call_later", count, 2) || !check_open(self)) return nullptr;
+    if (!read_context(object_of(self).loop->state(), args + count, names, &context)) return nullptr;
+    if (args[0] == Py_None) return PyErr_SetString(PyExc_TypeError, "delay must not be None"), nullptr;
+    const double delay = PyFloat_AsDouble(args[0]);
+    if (delay == -1 && PyErr_Occurred()) return nullptr;
+    const double now = object_of(self).loop->read_time();
+    if (std::isnan(now)) return nullptr;
+    return queue_timer(self, now + delay, args + 1, count - 1, context);
+}
+
+// A callable, so that a test can put another in its place: timers then follow that one.
+PyObject* read_clock(PyObject* self, PyObject*) {
+    Loop* loop = object_of(self).loop;
+    return check_open(self) ? PyFloat_FromDouble(loop->time()) : nullptr;
+}
+
+PyMethodDef clock_method = {"time", read_clock, METH_NOARGS, "Seconds on the loop's clock, which is that of time.monotonic()."};
+
+PyObject* get_time(PyObject* self, void*) {
+    Loop* loop = object_of(self).loop;
+    if (loop && loop->time_function()) return Py_NewRef(loop->time_function());
+    return PyCFunction_New(&clock_method, self);
+}
+
+int set_time(PyObject* self, PyObject* value, void*) {
+    if (!check_open(self)) return -1;
+    object_of(self).loop->set_time_function(Object::borrowed(value));
+    return 0;
+}
+
+PyObject* stop(PyObject* self, PyObject*) {
+    if (object_of(self).loop) object_of(self).loop->stop();
+    Py_RETURN_NONE;
+}
+
+PyObject* run_with(PyObject* self, int (Loop::*method)()) {
+    if (!check_open(self)) return nullptr;
+    LoopObject& object = object_of(self);
+    const unsigned long outer = std::exchange(object.thread, PyThread_get_thread_ident());
+    const int failed = (object.loop->*method)();
+    object.thread = outer;
+    if (failed) return nullptr;
+    Py_RETURN_NONE;
+}
+
+PyObject* run(PyObject* self, PyObject*) { return run_with(self, &Loop::run); }
+PyObject* run_once(PyObject* self, PyObject*) { return run_with(self, &Loop::run_once); }
+
+PyObject* append(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    if (!check_count("_append", count, 1) || !check_open(self)) return nullptr;
+    return translated([&]() -> PyObject* {
+        Loop& loop = *object_of(self).loop;
+        const bool from_thread = count > 1 && args[1] == Py_True;
+        from_thread ? loop.append_from_thread(Py_NewRef(args[0])) : loop.append(Py_NewRef(args[0]));
+        Py_RETURN_NONE;
+    });
+}
+
+// A descriptor, or an object that has one.
+int descriptor_of(PyObject* object) {
+    if (PyLong_Check(object)) {
+        const long fd = PyLong_AsLong(object);
+        if (fd == -1 && PyErr_Occurred()) return -1;
+        if (fd < 0 || fd > INT_MAX) return PyErr_Format(PyExc_ValueError, "Invalid file descriptor: %R", object), -1;
+        return static_cast<int>(fd);
+    }
+    const Object number = Object::owned(PyObject_CallMethod(object, "fileno", nullptr));
+    if (!number || !PyLong_Check(number.get())) {
+        PyErr_Clear();
+        return PyErr_Format(PyExc_ValueError, "Invalid file object: %R", object), -1;
+    }
+    return descriptor_of(number.get());
+}
+
+PyObject* add_watch(PyObject* self, PyObject* const* args, Py_ssize_t count, bool reading) {
+    if (!check_count(reading ? "add_reader" : "add_writer", count, 2) || !check_open(self)) return nullptr;
+    const int fd = descriptor_of(args[0]);
+    if (fd < 0) return nullptr;
+    Loop& loop = *object_of(self).loop;
+    Object handle;
+    if (loop.debug) {
+        handle = Object::owned(call_in_debug_mode(self, loop.state().call_soon_debug, Py_None, args[1], args + 2, count - 2, nullptr));
+    } else {
+        auto* made = make_handle(loop.state(), self, args[1], args + 2, count - 2, nullptr);
+        handle = Object::owned(made ? made->object() : nullptr);
+    }
+    if (!handle) return nullptr;
+    return translated([&] {
+        return reading ? loop.add_reader(fd, handle.release()) : loop.add_writer(fd, handle.release());
+    });
+}
+
+PyObject* add_reader(PyObject* self, PyObject* const* args, Py_ssize_t count) { return add_watch(self, args, count, true); }
+PyObject* add_writer(PyObject* self, PyObject* const* args, Py_ssize_t count) { return add_watch(self, args, count, false); }
+
+PyObject* remove_watch(PyObject* self, PyObject* file, bool reading) {
+    Loop* loop = object_of(self).loop;
+    if (!loop || loop->is_closed()) Py_RETURN_FALSE;
+    const int fd = descriptor_of(file);
+    if (fd < 0) return nullptr;
+    return PyBool_FromLong(reading ? loop->remove_reader(fd) : loop->remove_writer(fd));
+}
+
+PyObject* remove_reader(PyObject* self, PyObject* file) { return remove_watch(self, file, true); }
+PyObject* remove_writer(PyObject* self, PyObject* file) { return remove_watch(self, file, false); }
+
+PyObject* ensure_fd_no_transport(PyObject* self, PyObject* file) {
+    const int fd = descriptor_of(file);
+    if (fd < 0) return nullptr;
+    Loop* loop = object_of(self).loop;
+    StreamTransport* transport = loop ? loop->transport_of(fd) : nullptr;
+    if (!transport || transport->is_closing) Py_RETURN_NONE;
+    return PyErr_Format(PyExc_RuntimeError, "File descriptor %R is used by transport %R", file, transport->object());
+}
+
+// _open_transport(sock, protocol, waiter, extra, server)
+PyObject* open_transport_method(PyObject* self, PyObject* args) {
+    PyObject *socket = nullptr, *protocol = nullptr, *waiter = nullptr, *extra = nullptr, *server = nullptr;
+    if (!PyArg_ParseTuple(args, "OOOOO", &socket, &protocol, &waiter, &extra, &server) || !check_open(self)) return nullptr;
+    const auto given = [](PyObject* object) { return object == Py_None ? nullptr : object; };
+    StreamTransport* transport = make_transport(*object_of(self).loop, protocol, nullptr, given(waiter), given(extra), given(server));
+    if (!transport) return nullptr;
+    Object object = Object::owned(transport->object());
+    if (open_transport(*transport, socket) < 0) return nullptr;
+    const Object begin = Object::owned(PyObject_GetAttrString(object.get(), "_begin"));
+    PyObject* const arguments[] = {begin.get()};
+    const Object handle = begin ? Object::owned(queue_call(self, arguments, 1, nullptr, false)) : Object();
+    return handle ? object.release() : nullptr;
+}
+
+// _serve(fd, make_protocol, server)
+PyObject* serve(PyObject* self, PyObject* args) {
+    int fd = -1;
+    PyObject *make_protocol = nullptr, *server = nullptr;
+    if (!PyArg_ParseTuple(args, "iOO", &fd, &make_protocol, &server) || !check_open(self)) return nullptr;
+    const Object context = Object::owned(PyContext_CopyCurrent());
+    if (!context) return nullptr;
+    Loop& loop = *object_of(self).loop;
+    return translated([&] {
+        return loop.start_serving(fd, std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get()));
+    });
+}
+
+PyObject* stop_serving(PyObject* self, PyObject* number) {
+    const int fd = descriptor_of(number);
+    if (fd < 0) return nullptr;
+    Loop* loop = object_of(self).loop;
+    if (loop && !loop->is_closed()) loop->stop_serving(fd);
+    Py_RETURN_NONE;
+}
+
+PyObject* close(PyObject* self, PyObject*) {
+    if (object_of(self).loop) object_of(self).loop->close();
+    Py_RETURN_NONE;
+}
+
+PyObject* abandon(PyObject* self, PyObject*) {
+    if (object_of(self).loop) object_of(self).loop->abandon();
+    Py_RETURN_NONE;
+}
+
+PyObject* get_debug(PyObject* self, PyObject*) {
+    return PyBool_FromLong(object_of(self).loop && object_of(self).loop->debug);
+}
+
+PyObject* set_debug_flag(PyObject* self, PyObject* value) {
+    const int on = PyObject_IsTrue(value);
+    if (on < 0) return nullptr;
+    if (object_of(self).loop) object_of(self).loop->debug = on == 1;
+    Py_RETURN_NONE;
+}
+
+PyObject* get_driver(PyObject* self, void*) {
+    if (!check_open(self)) return nullptr;
+    const std::string_view name = object_of(self).loop->reactor().driver_name();
+    return PyUnicode_FromStringAndSize(name.data(), static_cast<Py_ssize_t>(name.size()));
+}
+
+PyObject* get_driver_reason(PyObject* self, void*) {
+    if (!check_open(self)) return nullptr;
+    const std::string& reason = object_of(self).loop->reactor().driver_reason();
+    return PyUnicode_FromStringAndSize(reason.data(), static_cast<Py_ssize_t>(reason.size()));
+}
+
+// _open(driver): what __init__ of the class in Python begins with.
+PyObject* open(PyObject* self, PyTypeObject* own_type, PyObject* const* args, Py_ssize_t count, PyObject*) {
+    if (!check_count("_open", count, 1)) return nullptr;
+    if (object_of(self).loop) return PyErr_SetString(PyExc_RuntimeError, "the loop has been opened already"), nullptr;
+    const char* wish = PyUnicode_AsUTF8(args[0]);
+    if (!wish) return nullptr;
+    return translated([&]() -> PyObject* {
+        const auto kind = try_driver_kind(wish);
+        if (!kind) return PyErr_Format(PyExc_ValueError, "the reactor is \"%s\"; expected auto, epoll or uring", wish);
+        object_of(self).loop = new Loop(state_of(own_type), self, *kind);
+        Py_RETURN_NONE;
+    });
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    return object_of(self).loop ? object_of(self).loop->traverse(visit, arg) : 0;
+}
+
+int clear(PyObject* self) {
+    if (object_of(self).loop) object_of(self).loop->clear_references();
+    return 0;
+}
+
+void deallocate(PyObject* self) {
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    delete std::exchange(object_of(self).loop, nullptr);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+template <class F>
+PyCFunction function(F method) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method));
+}
+template <class F>
+void* slot(F pointer) {
+    return reinterpret_cast<void*>(pointer);
+}
+
+constexpr int kFast = METH_FASTCALL;
+constexpr int kFastKeywords = METH_FASTCALL | METH_KEYWORDS;
+
+PyMethodDef methods[] = {
+    {"call_soon", function(call_soon), kFastKeywords, "Call callback(*args) in the next turn."},
+    {"call_soon_threadsafe", function(call_soon_threadsafe), kFastKeywords, "call_soon() from any thread: wakes the loop."},
+    {"call_at", function(call_at), kFastKeywords, "Call callback(*args) when loop.time() has come to `when`."},
+    {"call_later", function(call_later), kFastKeywords, "Call callback(*args) `delay` seconds from now."},
+    {"stop", stop, METH_NOARGS, "End run_forever() with this turn."},
+    {"get_debug", get_debug, METH_NOARGS, nullptr},
+    {"_set_debug_flag", set_debug_flag, METH_O, nullptr},
+    {"_open", function(open), METH_METHOD | METH_FASTCALL | METH_KEYWORDS, nullptr},
+    {"_run", run, METH_NOARGS, nullptr},
+    {"_run_once", run_once, METH_NOARGS, nullptr},
+    {"_close", close, METH_NOARGS, nullptr},
+    {"_abandon", abandon, METH_NOARGS, nullptr},
+    {"_append", function(append), kFast, nullptr},
+    {"_arm", function(arm), kFast, nullptr},
+    {"_add_reader", function(add_reader), kFast, nullptr},
+    {"_add_writer", function(add_writer), kFast, nullptr},
+    {"_remove_reader", remove_reader, METH_O, nullptr},
+    {"_remove_writer", remove_writer, METH_O, nullptr},
+    {"_ensure_fd_no_transport", ensure_fd_no_transport, METH_O, nullptr},
+    {"_open_transport", open_transport_method, METH_VARARGS, nullptr},
+    {"_serve", serve, METH_VARARGS, nullptr},
+    {"_end_serving", stop_serving, METH_O, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+PyGetSetDef attributes[] = {
+    {"time", get_time, set_time, "Seconds on the loop's clock. May be replaced: timers then follow the replacement.", nullptr},
+    {"driver", get_driver, nullptr, "What moves the bytes: \"epoll\" or \"uring\".", nullptr},
+    {"driver_reason", get_driver_reason, nullptr, "Why that one runs.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+}  // namespace
+
+Loop& loop_of(PyObject* object) noexcept { return *object_of(object).loop; }
+
+int add_loop_type(PyObject* module, State& state) {
+    PyType_Slot slots[] = {
+        {Py_tp_doc, const_cast<char*>("The part of a loop that is C++; bine.EventLoop is the whole.")},
+        {Py_tp_dealloc, slot(deallocate)},
+        {Py_tp_traverse, slot(traverse)},
+        {Py_tp_clear, slot(clear)},
+        {Py_tp_methods, methods},
+        {Py_tp_getset, attributes},
+        {0, nullptr},
+    };
+    PyType_Spec spec{"bine._bine.Loop", sizeof(LoopObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, slots};
+    state.loop_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
+    return state.loop_type ? PyModule_AddType(module, state.loop_type) : -1;
+}
+
+}  // namespace bine::python

@@ -1,0 +1,121 @@
+// The extension module bine._bine.
+#include "bine/base/version.h"
+#include "bine/python/handle.h"
+#include "bine/python/state.h"
+
+namespace bine::python {
+
+namespace {
+
+struct Name {
+    PyObject* State::*place;
+    const char* text;
+};
+constexpr Name kNames[] = {
+    {&State::data_received, "data_received"},
+    {&State::eof_received, "eof_received"},
+    {&State::connection_made, "connection_made"},
+    {&State::connection_lost, "connection_lost"},
+    {&State::pause_writing, "pause_writing"},
+    {&State::resume_writing, "resume_writing"},
+    {&State::get_buffer, "get_buffer"},
+    {&State::buffer_updated, "buffer_updated"},
+    {&State::run, "_run"},
+    {&State::cancelled, "cancelled"},
+    {&State::set_result, "set_result"},
+    {&State::attach, "_attach_transport"},
+    {&State::detach_transport, "_detach_transport"},
+    {&State::detach, "detach"},
+    {&State::callback_failed, "_callback_failed"},
+    {&State::transport_failed, "_transport_failed"},
+    {&State::incoming_failed, "_incoming_failed"},
+    {&State::report, "_report"},
+    {&State::call_soon_debug, "_call_soon_debug"},
+    {&State::call_at_debug, "_call_at_debug"},
+    {&State::context, "context"},
+};
+
+struct Borrowed {
+    PyObject* State::*place;
+    const char* module;
+    const char* name;
+};
+constexpr Borrowed kBorrowed[] = {
+    {&State::flow_control, "asyncio.transports", "_FlowControlMixin"},
+    {&State::buffered_protocol, "asyncio.protocols", "BufferedProtocol"},
+    {&State::socket_class, "socket", "socket"},
+    {&State::transport_socket, "asyncio.trsock", "TransportSocket"},
+};
+
+State& state_of_module(PyObject* module) noexcept { return *static_cast<State*>(PyModule_GetState(module)); }
+
+int look_up(State& state) {
+    for (const Name& name : kNames) {
+        if (!(state.*name.place = PyUnicode_InternFromString(name.text))) return -1;
+    }
+    for (const Borrowed& borrowed : kBorrowed) {
+        const Object module = Object::owned(PyImport_ImportModule(borrowed.module));
+        if (!module || !(state.*borrowed.place = PyObject_GetAttrString(module.get(), borrowed.name))) return -1;
+    }
+    state.empty_tuple = PyTuple_New(0);
+    return state.empty_tuple ? 0 : -1;
+}
+
+int execute(PyObject* module) {
+    State& state = *new (PyModule_GetState(module)) State;
+    if (look_up(state) < 0 || add_handle_types(module, state) < 0 || add_loop_type(module, state) < 0 ||
+        add_transport_type(module, state) < 0)
+        return -1;
+    const std::string_view version = bine::version();
+    const Object text = Object::owned(PyUnicode_FromStringAndSize(version.data(), static_cast<Py_ssize_t>(version.size())));
+    return text ? PyModule_AddObjectRef(module, "version", text.get()) : -1;
+}
+
+template <class F>
+void visit_references(State& state, F&& visit) {
+    for (const Name& name : kNames) visit(state.*name.place);
+    for (const Borrowed& borrowed : kBorrowed) visit(state.*borrowed.place);
+    visit(state.empty_tuple);
+    visit(reinterpret_cast<PyObject*&>(state.loop_type));
+    visit(reinterpret_cast<PyObject*&>(state.handle_type));
+    visit(reinterpret_cast<PyObject*&>(state.timer_handle_type));
+    visit(reinterpret_cast<PyObject*&>(state.transport_type));
+}
+
+int traverse(PyObject* module, visitproc visit, void* arg) {
+    int stop = 0;
+    visit_references(state_of_module(module), [&](PyObject* object) {
+        if (object && stop == 0) stop = visit(object, arg);
+    });
+    return stop;
+}
+
+int clear(PyObject* module) {
+    State& state = state_of_module(module);
+    free_spare_handles(state);
+    visit_references(state, [](PyObject*& object) { Py_CLEAR(object); });
+    return 0;
+}
+
+void free_module(void* module) { (void)clear(static_cast<PyObject*>(module)); }
+
+PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, reinterpret_cast<void*>(execute)},
+#if PY_VERSION_HEX >= 0x030c0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, nullptr},
+};
+
+PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "bine._bine", "bine's reactor for Python: the C++ under the package bine.", sizeof(State),
+    nullptr, module_slots, traverse, clear, free_module,
+};
+
+}  // namespace
+
+State& state_of(PyTypeObject* type) noexcept { return *static_cast<State*>(PyType_GetModuleState(type)); }
+
+}  // namespace bine::python
+
+PyMODINIT_FUNC PyInit__bine() { return PyModuleDef_Init(&bine::python::definition); }

@@ -1,0 +1,77 @@
+#include "bine/python/object.h"
+
+#include <new>
+#include <string>
+
+namespace bine::python {
+
+Object take_exception() noexcept {
+#if PY_VERSION_HEX >= 0x030c0000
+    return Object::owned(PyErr_GetRaisedException());
+#else
+    PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (!type) return Object();
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback) PyException_SetTraceback(value, traceback);
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return Object::owned(value);
+#endif
+}
+
+void raise(Object exception) noexcept {
+#if PY_VERSION_HEX >= 0x030c0000
+    PyErr_SetRaisedException(exception.release());
+#else
+    PyObject* type = Py_NewRef(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())));
+    PyObject* traceback = PyException_GetTraceback(exception.get());
+    PyErr_Restore(type, exception.release(), traceback);
+#endif
+}
+
+namespace {
+
+// Null where Python's own words do.
+PyObject* type_of(const Error& error) noexcept {
+    if (error.is(Errc::timed_out)) return PyExc_TimeoutError;
+    if (error.is(Errc::invalid_argument)) return PyExc_ValueError;
+    if (error.is(Errc::unsupported)) return PyExc_NotImplementedError;
+    if (error.is(Errc::remote_protocol) || error.is(Errc::end_of_stream) || error.is(Errc::closed))
+        return PyExc_ConnectionError;
+    if (error.is(Errc::not_found) || error.is(Errc::not_trusted)) return PyExc_OSError;
+    return PyExc_RuntimeError;
+}
+
+}  // namespace
+
+Object exception_of(const Error& error) noexcept {
+    const std::string& text = error.text();
+    if (error.code().category() == std::system_category()) {
+        if (error.code().value() == ENOMEM) return Object::owned(PyObject_CallNoArgs(PyExc_MemoryError));
+        return Object::owned(PyObject_CallFunction(PyExc_OSError, "is#", error.code().value(), text.data(),
+                                                   static_cast<Py_ssize_t>(text.size())));
+    }
+    return Object::owned(
+        PyObject_CallFunction(type_of(error), "s#", text.data(), static_cast<Py_ssize_t>(text.size())));
+}
+
+PyObject* raise(const Error& error) noexcept {
+    if (Object exception = exception_of(error)) raise(std::move(exception));
+    return nullptr;
+}
+
+PyObject* raise_current() noexcept {
+    try {
+        throw;
+    } catch (const std::bad_alloc&) {
+        return PyErr_NoMemory();
+    } catch (const Error& error) {
+        return raise(error);
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+        return nullptr;
+    }
+}
+
+}  // namespace bine::python

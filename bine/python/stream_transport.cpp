@@ -1,0 +1,554 @@
+#include "bine/python/stream_transport.h"
+
+#include <fcntl.h>
+#include <structmember.h>
+
+#include <algorithm>
+
+#include "bine/net/connection.h"
+#include "bine/python/loop.h"
+#include "bine/python/names.h"
+
+namespace bine::python {
+
+Py_ssize_t StreamTransport::offset = 0;
+
+namespace {
+
+constexpr uint32_t kHigh = 65536;
+// asyncio's constant: so many writes to a lost connection pass in silence.
+constexpr uint32_t kQuietWrites = 5;
+
+PyObject* yes_or_no(bool value) { return PyBool_FromLong(value); }
+
+// True, with an error set, when `protocol` cannot be one.
+bool set_protocol(State& state, StreamTransport& transport, PyObject* protocol) {
+    const int buffered = PyObject_IsInstance(protocol, state.buffered_protocol);
+    if (buffered < 0) return true;
+    Object receive = Object::owned(PyObject_GetAttr(protocol, buffered ? state.get_buffer : state.data_received));
+    if (!receive) {
+        // asyncio's own transports find out when there is data.
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return true;
+        PyErr_Clear();
+        receive = Object::borrowed(Py_None);
+    }
+    Py_XSETREF(transport.receive, receive.release());
+    Py_XSETREF(transport.protocol, Py_NewRef(protocol));
+    transport.is_buffered = buffered == 1;
+    return false;
+}
+
+}  // namespace
+
+StreamTransport* make_transport(Loop& loop, PyObject* protocol, PyObject* context, PyObject* waiter, PyObject* extra,
+                                PyObject* server) {
+    State& state = loop.state();
+    const Object object = Object::owned(PyType_GenericAlloc(state.transport_type, 0));
+    if (!object) return nullptr;
+    StreamTransport& transport = StreamTransport::of(object.get());
+    transport.fd = -1;
+    transport.high = kHigh;
+    transport.low = kHigh / 4;
+    transport.loop = &loop;
+    transport.loop_object = Py_NewRef(loop.object());
+    transport.context = context ? Py_NewRef(context) : PyContext_CopyCurrent();
+    transport.waiter = Py_XNewRef(waiter);
+    transport.extra = Py_XNewRef(extra);
+    if (!transport.context || set_protocol(state, transport, protocol)) return nullptr;
+    if (server) {
+        const Object done = Object::owned(PyObject_CallMethodObjArgs(loop.object(), state.attach, server, object.get(), nullptr));
+        if (!done) return nullptr;
+        transport.server = Py_NewRef(server);
+    }
+    Py_INCREF(object.get());
+    return &transport;
+}
+
+int open_transport(StreamTransport& transport, PyObject* socket) {
+    const Object number = Object::owned(PyObject_CallMethod(socket, "fileno", nullptr));
+    const long fd = number ? PyLong_AsLong(number.get()) : -1;
+    if (PyErr_Occurred()) return -1;
+    if (fd < 0) return PyErr_SetString(PyExc_ValueError, "the socket is closed"), -1;
+    Loop& loop = *transport.loop;
+    return translated([&]() -> PyObject* {
+        const auto id = loop.reactor().driver().adopt(Descriptor(static_cast<int>(fd)), Descriptor());
+        if (!id) return raise(id.error());
+        transport.fd = static_cast<int>(fd);
+        transport.socket = Py_NewRef(socket);
+        loop.set_transport(transport.fd, &transport);
+        ConnectionOptions options;
+        options.lane = Lane::second;
+        Connection& connection =
+            Connection::start(loop.reactor(), *id, std::make_unique<Wire>(loop, transport), options);
+        connection.set_no_delay(true);
+        return Py_None;
+    }) ? 0 : -1;
+}
+
+void file_sent(StreamTransport& transport) noexcept {
+    const Object waiter = Object::owned(std::exchange(transport.file_waiter, nullptr));
+    transport.below->set_write_limits(transport.high, transport.low);
+    const Object cancelled = Object::owned(PyObject_CallMethod(waiter.get(), "done", nullptr));
+    Object done = cancelled;
+    if (cancelled.get() == Py_False)
+        done = Object::owned(PyObject_CallMethod(waiter.get(), "set_result", "O", Py_None));
+    if (!done) Loop::report_unraisable(waiter.get());
+}
+
+void fail_waiters(StreamTransport& transport, PyObject* exception) noexcept {
+    const Object waiter = Object::owned(std::exchange(transport.file_waiter, nullptr));
+    if (!waiter) return;
+    const Object over = Object::owned(PyObject_CallMethod(waiter.get(), "done", nullptr));
+    if (over.get() == Py_True) return;
+    Object told = exception
+                      ? Object::borrowed(exception)
+                      : Object::owned(PyObject_CallFunction(PyExc_ConnectionError, "s", "Connection is closed by peer"));
+    const Object done = Object::owned(PyObject_CallMethod(waiter.get(), "set_exception", "O", told.get()));
+    if (!done) Loop::report_unraisable(waiter.get());
+}
+
+void warn_unclosed(StreamTransport& transport) noexcept {
+    if (transport.is_closing) return;
+    if (PyErr_ResourceWarning(transport.object(), 1, "unclosed transport %R", transport.object()) < 0)
+        Loop::report_unraisable(transport.object());
+}
+
+void end_transport(StreamTransport& transport) noexcept {
+    transport.is_closing = true;
+    State& state = transport.loop->state();
+    if (transport.socket) {
+        // The descriptor was closed by the driver.
+        const Object done = Object::owned(PyObject_CallMethodNoArgs(transport.socket, state.detach));
+        if (!done) Loop::report_unraisable(transport.socket);
+        Py_CLEAR(transport.socket);
+    }
+    if (const Object server = Object::owned(std::exchange(transport.server, nullptr))) {
+        const Object done = Object::owned(PyObject_CallMethodObjArgs(
+            transport.loop_object, state.detach_transport, server.get(), transport.object(), nullptr));
+        if (!done) Loop::report_unraisable(server.get());
+    }
+    Py_CLEAR(transport.protocol);
+    Py_CLEAR(transport.receive);
+    transport.loop = nullptr;
+}
+
+namespace {
+
+StreamTransport& transport_of(PyObject* self) noexcept { return StreamTransport::of(self); }
+
+// Tells the protocol to stop, when more waits to be sent than the high mark.
+void check_high_mark(StreamTransport& transport) {
+    if (transport.is_protocol_paused || !transport.below->writing_is_paused()) return;
+    transport.is_protocol_paused = true;
+    const Object kept = Object::borrowed(transport.object());
+    Loop& loop = *transport.loop;
+    const Object done =
+        Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop.state().pause_writing));
+    if (!done && !loop.take_exit()) loop.report(transport, "protocol.pause_writing() failed");
+}
+
+// False, with an error set, when nothing may be written.
+bool may_write(StreamTransport& transport) {
+    if (transport.has_ended) {
+        PyErr_SetString(PyExc_RuntimeError, "Cannot call write() after write_eof()");
+    } else if (transport.file_waiter) {
+        PyErr_SetString(PyExc_RuntimeError, "unable to write; sendfile is in progress");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+// Counts a write that goes nowhere, and says so when there are many.
+PyObject* write_in_vain(StreamTransport& transport) {
+    if (transport.writes_in_vain++ < kQuietWrites) Py_RETURN_NONE;
+    return PyObject_CallMethod(transport.loop_object, "_written_in_vain", nullptr);
+}
+
+PyObject* write_bytes(StreamTransport& transport, const char* data, Py_ssize_t size) {
+    if (size == 0) Py_RETURN_NONE;
+    if (!transport.below || transport.is_closing) return write_in_vain(transport);
+    return translated([&] {
+        transport.below->write(std::string_view(data, static_cast<std::size_t>(size)));
+        check_high_mark(transport);
+        return Py_NewRef(Py_None);
+    });
+}
+
+PyObject* write(PyObject* self, PyObject* data) {
+    StreamTransport& transport = transport_of(self);
+    if (PyBytes_CheckExact(data)) {
+        if (!may_write(transport)) return nullptr;
+        return write_bytes(transport, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data));
+    }
+    if (!PyBytes_Check(data) && !PyByteArray_Check(data) && !PyMemoryView_Check(data))
+        return PyErr_Format(PyExc_TypeError, "data argument must be a bytes-like object, not '%s'",
+                            Py_TYPE(data)->tp_name);
+    if (!may_write(transport)) return nullptr;
+    Py_buffer buffer{};
+    if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) < 0) return nullptr;
+    PyObject* result = write_bytes(transport, static_cast<const char*>(buffer.buf), buffer.len);
+    PyBuffer_Release(&buffer);
+    return result;
+}
+
+// Many pieces leave as one, so the high mark is looked at once.
+PyObject* writelines(PyObject* self, PyObject* lines) {
+    StreamTransport& transport = transport_of(self);
+    if (!may_write(transport)) return nullptr;
+    const Object sequence = Object::owned(PySequence_Fast(lines, "writelines() takes an iterable of bytes-like objects"));
+    if (!sequence) return nullptr;
+    return translated([&]() -> PyObject* {
+        Output output;
+        for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence.get()); ++i) {
+            Py_buffer buffer{};
+            if (PyObject_GetBuffer(PySequence_Fast_GET_ITEM(sequence.get(), i), &buffer, PyBUF_SIMPLE) < 0)
+                return nullptr;
+            output.append(std::string_view(static_cast<const char*>(buffer.buf), static_cast<std::size_t>(buffer.len)));
+            PyBuffer_Release(&buffer);
+        }
+        if (output.empty()) Py_RETURN_NONE;
+        if (!transport.below || transport.is_closing) return write_in_vain(transport);
+        transport.below->write(std::move(output));
+        check_high_mark(transport);
+        Py_RETURN_NONE;
+    });
+}
+
+PyObject* write_eof(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    if (transport.is_closing || std::exchange(transport.has_ended, true)) Py_RETURN_NONE;
+    if (transport.below) transport.below->shutdown_writing();
+    Py_RETURN_NONE;
+}
+
+PyObject* can_write_eof(PyObject*, PyObject*) { Py_RETURN_TRUE; }
+
+PyObject* close(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    if (std::exchange(transport.is_closing, true)) Py_RETURN_NONE;
+    if (transport.below) transport.below->close();
+    Py_RETURN_NONE;
+}
+
+void abort_with(StreamTransport& transport, PyObject* exception) {
+    transport.is_closing = true;
+    if (!transport.below) return;
+    if (exception && exception != Py_None && !transport.exception) transport.exception = Py_NewRef(exception);
+    transport.below->abort();
+}
+
+PyObject* abort(PyObject* self, PyObject*) {
+    abort_with(transport_of(self), nullptr);
+    Py_RETURN_NONE;
+}
+
+PyObject* force_close(PyObject* self, PyObject* exception) {
+    abort_with(transport_of(self), exception);
+    Py_RETURN_NONE;
+}
+
+PyObject* is_closing(PyObject* self, PyObject*) { return yes_or_no(transport_of(self).is_closing); }
+
+PyObject* is_reading(PyObject* self, PyObject*) {
+    return yes_or_no(!transport_of(self).is_closing && !transport_of(self).is_paused);
+}
+
+PyObject* pause_reading(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    if (transport.is_closing || std::exchange(transport.is_paused, true)) Py_RETURN_NONE;
+    if (transport.below) transport.below->pause_reading();
+    Py_RETURN_NONE;
+}
+
+PyObject* resume_reading(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    if (transport.is_closing || !std::exchange(transport.is_paused, false)) Py_RETURN_NONE;
+    if (!transport.below || !transport.is_made) Py_RETURN_NONE;
+    if (!transport.wire->holds_data()) {
+        transport.below->resume_reading();
+        Py_RETURN_NONE;
+    }
+    return translated([&]() -> PyObject* {
+        transport.loop->in_lane([kept = Object::borrowed(self)] {
+            StreamTransport& held = transport_of(kept.get());
+            if (held.wire) held.wire->deliver_held();
+        });
+        Py_RETURN_NONE;
+    });
+}
+
+PyObject* set_protocol_method(PyObject* self, PyObject* protocol) {
+    StreamTransport& transport = transport_of(self);
+    if (!transport.loop) Py_RETURN_NONE;
+    if (set_protocol(transport.loop->state(), transport, protocol)) return nullptr;
+    Py_RETURN_NONE;
+}
+
+PyObject* get_protocol(PyObject* self, PyObject*) {
+    PyObject* protocol = transport_of(self).protocol;
+    return Py_NewRef(protocol ? protocol : Py_None);
+}
+
+PyObject* get_write_buffer_size(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    return PyLong_FromUnsignedLongLong(transport.below ? transport.below->queued() : 0);
+}
+
+PyObject* get_write_buffer_limits(PyObject* self, PyObject*) {
+    return Py_BuildValue("(II)", transport_of(self).low, transport_of(self).high);
+}
+
+PyObject* set_write_buffer_limits(PyObject* self, PyObject* args, PyObject* keywords) {
+    static const char* const names[] = {"high", "low", nullptr};
+    PyObject *high_object = Py_None, *low_object = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO", const_cast<char**>(names), &high_object, &low_object))
+        return nullptr;
+    long long low = low_object == Py_None ? -1 : PyLong_AsLongLong(low_object);
+    if (PyErr_Occurred()) return nullptr;
+    long long high = kHigh;
+    if (high_object != Py_None) {
+        high = PyLong_AsLongLong(high_object);
+    } else if (low_object != Py_None) {
+        high = 4 * low;
+    }
+    if (PyErr_Occurred()) return nullptr;
+    if (low_object == Py_None) low = high / 4;
+    if (high < low || low < 0)
+        return PyErr_Format(PyExc_ValueError, "high (%lld) must be >= low (%lld) must be >= 0", high, low);
+    StreamTransport& transport = transport_of(self);
+    transport.high = static_cast<uint32_t>(std::min<long long>(high, UINT32_MAX));
+    transport.low = static_cast<uint32_t>(std::min<long long>(low, UINT32_MAX));
+    if (transport.below && !transport.file_waiter) transport.below->set_write_limits(transport.high, transport.low);
+    Py_RETURN_NONE;
+}
+
+// _send_file(fd, offset, count): a future that is done when the bytes have been handed to the system.
+PyObject* send_file(PyObject* self, PyObject* args) {
+    int fd = -1;
+    long long from = 0, count = 0;
+    if (!PyArg_ParseTuple(args, "iLL", &fd, &from, &count)) return nullptr;
+    StreamTransport& transport = transport_of(self);
+    if (!may_write(transport)) return nullptr;
+    if (!transport.below || transport.is_closing)
+        return PyErr_SetString(PyExc_RuntimeError, "Transport is closing"), nullptr;
+    Object waiter = Object::owned(PyObject_CallMethod(transport.loop_object, "create_future", nullptr));
+    if (!waiter) return nullptr;
+    return translated([&]() -> PyObject* {
+        Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+        if (!copy) return PyErr_SetFromErrno(PyExc_OSError);
+        Output output;
+        output.append(Output::FileRange{Ref<SharedFile>(new SharedFile(std::move(copy))), static_cast<uint64_t>(from),
+                                        static_cast<uint64_t>(count)});
+        transport.below->set_write_limits(0, 0);
+        transport.below->write(std::move(output));
+        transport.file_waiter = Py_NewRef(waiter.get());
+        return waiter.release();
+    });
+}
+
+PyObject* begin(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    if (transport.wire) transport.wire->begin();
+    Py_RETURN_NONE;
+}
+
+// The socket.socket for the descriptor, made when somebody asks; None when there is none.
+PyObject* socket_view(StreamTransport& transport) {
+    if (transport.socket_view) return Py_NewRef(transport.socket_view);
+    if (!transport.loop || transport.fd < 0 || !transport.below) Py_RETURN_NONE;
+    State& state = transport.loop->state();
+    if (!transport.socket) {
+        const Object keywords = Object::owned(Py_BuildValue("{s:i}", "fileno", transport.fd));
+        if (!keywords) return nullptr;
+        transport.socket = PyObject_Call(state.socket_class, state.empty_tuple, keywords.get());
+        if (!transport.socket) return nullptr;
+    }
+    transport.socket_view = PyObject_CallOneArg(state.transport_socket, transport.socket);
+    return Py_XNewRef(transport.socket_view);
+}
+
+PyObject* name(StreamTransport& transport, PyObject*& kept, bool local) {
+    if (kept) return Py_NewRef(kept);
+    if (!transport.below) Py_RETURN_NONE;
+    return translated([&]() -> PyObject* {
+        const Address here = transport.below->local_address();
+        const Address there = transport.below->peer_address();
+        kept = name_of(local ? here : there, !here.is_ip() && !there.is_ip()).release();
+        return Py_XNewRef(kept);
+    });
+}
+
+// What the system knows. Null without an error for other names.
+PyObject* socket_info(StreamTransport& transport, PyObject* key) {
+    if (PyUnicode_CompareWithASCIIString(key, "socket") == 0) return socket_view(transport);
+    if (PyUnicode_CompareWithASCIIString(key, "peername") == 0) return name(transport, transport.peer_name, false);
+    if (PyUnicode_CompareWithASCIIString(key, "sockname") == 0) return name(transport, transport.local_name, true);
+    return nullptr;
+}
+
+PyObject* get_extra_info(PyObject* self, PyObject* args, PyObject* keywords) {
+    static const char* const names[] = {"name", "default", nullptr};
+    PyObject *key = nullptr, *otherwise = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "U|O", const_cast<char**>(names), &key, &otherwise))
+        return nullptr;
+    StreamTransport& transport = transport_of(self);
+    if (transport.extra) {
+        PyObject* found = PyDict_GetItemWithError(transport.extra, key);
+        if (found || PyErr_Occurred()) return Py_XNewRef(found);
+    }
+    PyObject* found = socket_info(transport, key);
+    return found || PyErr_Occurred() ? found : Py_NewRef(otherwise);
+}
+
+PyObject* represent(PyObject* self) {
+    StreamTransport& transport = transport_of(self);
+    const char* state = !transport.below ? " closed" : transport.is_closing ? " closing" : "";
+    const char* reads = transport.is_closing || transport.is_paused ? "idle" : "polling";
+    const unsigned long long queued = transport.below ? transport.below->queued() : 0;
+    return PyUnicode_FromFormat("<bine.StreamTransport%s fd=%d read=%s write=<%s, bufsize=%llu>>", state, transport.fd,
+                                reads, queued > 0 ? "polling" : "idle", queued);
+}
+
+PyObject* get_loop(PyObject* self, void*) {
+    StreamTransport& transport = transport_of(self);
+    return Py_NewRef(transport.loop && transport.loop_object ? transport.loop_object : Py_None);
+}
+PyObject* get_protocol_paused(PyObject* self, void*) { return yes_or_no(transport_of(self).is_protocol_paused); }
+PyObject* get_closing(PyObject* self, void*) { return yes_or_no(transport_of(self).is_closing); }
+
+template <class F>
+void visit_references(StreamTransport& transport, F&& visit) {
+    visit(transport.loop_object);
+    visit(transport.protocol);
+    visit(transport.receive);
+    visit(transport.context);
+    visit(transport.server);
+    visit(transport.waiter);
+    visit(transport.extra);
+    visit(transport.socket);
+    visit(transport.socket_view);
+    visit(transport.local_name);
+    visit(transport.peer_name);
+    visit(transport.exception);
+    visit(transport.file_waiter);
+    visit(transport.dictionary);
+}
+
+// The fields of asyncio's base class, which are Python's slots: five of them between the head and our state.
+PyObject** base_slots(PyObject* self) noexcept {
+    return reinterpret_cast<PyObject**>(reinterpret_cast<char*>(self) + sizeof(PyObject));
+}
+std::size_t base_slot_count() noexcept {
+    return (static_cast<std::size_t>(StreamTransport::offset) - sizeof(PyObject)) / sizeof(PyObject*);
+}
+
+int traverse(PyObject* self, visitproc visit, void* arg) {
+    Py_VISIT(Py_TYPE(self));
+    int stop = 0;
+    visit_references(transport_of(self), [&](PyObject* object) {
+        if (object && stop == 0) stop = visit(object, arg);
+    });
+    for (std::size_t i = 0; i < base_slot_count(); ++i) Py_VISIT(base_slots(self)[i]);
+    return stop;
+}
+
+int clear(PyObject* self) {
+    visit_references(transport_of(self), [](PyObject*& object) { Py_CLEAR(object); });
+    for (std::size_t i = 0; i < base_slot_count(); ++i) Py_CLEAR(base_slots(self)[i]);
+    return 0;
+}
+
+void deallocate(PyObject* self) {
+    PyTypeObject* type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (transport_of(self).weak_references) PyObject_ClearWeakRefs(self);
+    clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+template <class F>
+PyCFunction function(F method) {
+    return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(method));
+}
+constexpr int kKeywords = METH_VARARGS | METH_KEYWORDS;
+
+PyMethodDef methods[] = {
+    {"write", write, METH_O, "Queue bytes to be sent; they leave at the end of the loop's turn."},
+    {"writelines", writelines, METH_O, "Queue several pieces at once."},
+    {"write_eof", write_eof, METH_NOARGS, "End our direction when what is queued has been sent."},
+    {"can_write_eof", can_write_eof, METH_NOARGS, nullptr},
+    {"close", close, METH_NOARGS, "Close when what is queued has been sent."},
+    {"abort", abort, METH_NOARGS, "Close at once; what is queued is lost."},
+    {"_force_close", force_close, METH_O, nullptr},
+    {"is_closing", is_closing, METH_NOARGS, nullptr},
+    {"is_reading", is_reading, METH_NOARGS, nullptr},
+    {"pause_reading", pause_reading, METH_NOARGS, "Receive nothing until resume_reading()."},
+    {"resume_reading", resume_reading, METH_NOARGS, nullptr},
+    {"set_protocol", set_protocol_method, METH_O, nullptr},
+    {"get_protocol", get_protocol, METH_NOARGS, nullptr},
+    {"get_write_buffer_size", get_write_buffer_size, METH_NOARGS, "Bytes that wait to be handed to the system."},
+    {"get_write_buffer_limits", get_write_buffer_limits, METH_NOARGS, nullptr},
+    {"set_write_buffer_limits", function(set_write_buffer_limits), kKeywords, nullptr},
+    {"get_extra_info", function(get_extra_info), kKeywords, nullptr},
+    {"_send_file", send_file, METH_VARARGS, nullptr},
+    {"_begin", begin, METH_NOARGS, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+PyGetSetDef attributes[] = {
+    {"_loop", get_loop, nullptr, nullptr, nullptr},
+    {"_protocol_paused", get_protocol_paused, nullptr, nullptr, nullptr},
+    {"_closing", get_closing, nullptr, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
+
+// The type's class attributes that asyncio asks transports for.
+int set_abilities(PyTypeObject* type) {
+    const Object constants = Object::owned(PyImport_ImportModule("asyncio.constants"));
+    const Object modes = constants ? Object::owned(PyObject_GetAttrString(constants.get(), "_SendfileMode")) : Object();
+    const Object native = modes ? Object::owned(PyObject_GetAttrString(modes.get(), "TRY_NATIVE")) : Object();
+    auto* object = reinterpret_cast<PyObject*>(type);
+    if (!native || PyObject_SetAttrString(object, "_sendfile_compatible", native.get()) < 0) return -1;
+    return PyObject_SetAttrString(object, "_start_tls_compatible", Py_True);
+}
+
+template <class F>
+void* slot(F pointer) {
+    return reinterpret_cast<void*>(pointer);
+}
+
+}  // namespace
+
+int add_transport_type(PyObject* module, State& state) {
+    auto* base = reinterpret_cast<PyTypeObject*>(state.flow_control);
+    StreamTransport::offset = base->tp_basicsize;
+    PyMemberDef members[] = {
+        {"__weaklistoffset__", T_PYSSIZET,
+         StreamTransport::offset + static_cast<Py_ssize_t>(offsetof(StreamTransport, weak_references)), READONLY, nullptr},
+        {"__dictoffset__", T_PYSSIZET,
+         StreamTransport::offset + static_cast<Py_ssize_t>(offsetof(StreamTransport, dictionary)), READONLY, nullptr},
+        {nullptr, 0, 0, 0, nullptr},
+    };
+    PyType_Slot slots[] = {
+        {Py_tp_doc, const_cast<char*>("asyncio's transport on bine's reactor: TCP, Unix, TLS.")},
+        {Py_tp_dealloc, slot(deallocate)},
+        {Py_tp_traverse, slot(traverse)},
+        {Py_tp_clear, slot(clear)},
+        {Py_tp_repr, slot(represent)},
+        {Py_tp_methods, methods},
+        {Py_tp_getset, attributes},
+        {Py_tp_members, members},
+        {0, nullptr},
+    };
+    constexpr unsigned kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    PyType_Spec spec{"bine.StreamTransport", static_cast<int>(StreamTransport::offset + static_cast<Py_ssize_t>(sizeof(StreamTransport))), 0,
+                     kFlags, slots};
+    const Object bases = Object::owned(PyTuple_Pack(1, state.flow_control));
+    if (!bases) return -1;
+    state.transport_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, bases.get()));
+    if (!state.transport_type || set_abilities(state.transport_type) < 0) return -1;
+    return PyModule_AddType(module, state.transport_type);
+}
+
+}  // namespace bine::python

@@ -1,0 +1,105 @@
+// asyncio's transport over a bine transport: TCP, Unix, TLS.
+//
+// StreamTransport is what a Python object of that type holds, behind the layout of asyncio's own base class. Wire is the
+// protocol below it: it owns a reference to the object from connection_made to connection_lost, and calls Python in the
+// second lane only. Everything else needs the GIL and the loop's thread.
+#pragma once
+
+#include "bine/net/protocol.h"
+#include "bine/net/transport.h"
+#include "bine/python/incoming.h"
+#include "bine/python/state.h"
+
+namespace bine::python {
+
+class Loop;
+class Wire;
+
+struct StreamTransport {
+    // Where it begins in an object; the same for every interpreter of a process.
+    static Py_ssize_t offset;
+
+    PyObject* object() noexcept { return reinterpret_cast<PyObject*>(reinterpret_cast<char*>(this) - offset); }
+    static StreamTransport& of(PyObject* object) noexcept {
+        return *reinterpret_cast<StreamTransport*>(reinterpret_cast<char*>(object) + offset);
+    }
+
+    Loop* loop;                // null when its end has been told
+    bine::Transport* below;    // null when lost
+    Wire* wire;
+    PyObject* loop_object;
+    PyObject* protocol;
+    PyObject* receive;         // its data_received, or get_buffer when it is a buffered one
+    PyObject* context;
+    PyObject* server;
+    PyObject* waiter;          // of who connects, until connection_made has been called
+    PyObject* extra;           // a dict, or null
+    PyObject* socket;          // a socket.socket for the descriptor, detached at the end
+    PyObject* socket_view;     // the TransportSocket around it
+    PyObject* local_name;
+    PyObject* peer_name;
+    PyObject* exception;       // why it was aborted
+    PyObject* file_waiter;     // resolved when a file has been sent
+    PyObject* dictionary;
+    PyObject* weak_references;
+    int fd;
+    uint32_t writes_in_vain;
+    uint32_t high;
+    uint32_t low;
+    bool is_buffered;
+    bool is_closing;
+    bool is_paused;
+    bool is_made;              // connection_made has been called
+    bool has_ended;            // write_eof was called
+    bool is_protocol_paused;
+};
+
+// Null with an error set. `context`, `waiter`, `extra` and `server` may be null.
+StreamTransport* make_transport(Loop& loop, PyObject* protocol, PyObject* context, PyObject* waiter, PyObject* extra,
+                                PyObject* server);
+// A connection for a socket of Python's, which is detached when the connection has ended. -1 with an error set.
+int open_transport(StreamTransport& transport, PyObject* socket);
+
+// The parts of its life that Wire tells it of.
+void file_sent(StreamTransport& transport) noexcept;
+void fail_waiters(StreamTransport& transport, PyObject* exception) noexcept;
+void warn_unclosed(StreamTransport& transport) noexcept;
+// Gives back the socket and what it held.
+void end_transport(StreamTransport& transport) noexcept;
+
+class Wire final : public Protocol {
+public:
+    // For an object that is there.
+    Wire(Loop& loop, StreamTransport& transport);
+    // For a connection that came in: the object is made in the lane.
+    Wire(Loop& loop, Ref<Acceptance> acceptance);
+    ~Wire() override;
+
+    void connection_made(bine::Transport& transport) override;
+    void data_received(std::string_view bytes) override;
+    bool end_received() override;
+    void writing_resumed() override;
+    void connection_lost(const CloseReason& reason) override;
+
+    // Calls the protocol's connection_made, begins to read, and tells who waits.
+    void begin();
+    // What a buffered protocol left when it paused reading.
+    bool holds_data() const noexcept { return !held_.empty(); }
+    void deliver_held();
+
+private:
+    void welcome();
+    void attach(StreamTransport& transport) noexcept;
+    void deliver_into_buffers(std::string_view bytes);
+    std::size_t deliver_into_buffer(std::string_view bytes);
+    void tell_lost(const CloseReason& reason);
+    void let_go() noexcept;
+
+    Loop& loop_;
+    bine::Transport* below_ = nullptr;
+    StreamTransport* owner_ = nullptr;  // a reference to its object
+    Ref<Acceptance> acceptance_;
+    std::string held_;
+};
+
+}  // namespace bine::python

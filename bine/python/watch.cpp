@@ -1,0 +1,85 @@
+#include "bine/python/watch.h"
+
+#include <algorithm>
+
+#include "bine/python/loop.h"
+
+namespace bine::python {
+
+namespace {
+
+bool is_cancelled(const State& state, PyObject* handle) {
+    if (Py_IS_TYPE(handle, state.handle_type)) return reinterpret_cast<Handle*>(handle)->is_cancelled;
+    const Object answer = Object::owned(PyObject_CallMethodNoArgs(handle, state.cancelled));
+    if (!answer) PyErr_Clear();
+    return answer.get() == Py_True;
+}
+
+void cancel(Object handle) {
+    if (!handle) return;
+    const Object done = Object::owned(PyObject_CallMethod(handle.get(), "cancel", nullptr));
+    if (!done) Loop::report_unraisable(handle.get());
+}
+
+}  // namespace
+
+Watch::~Watch() {
+    if (id_) loop_.reactor().driver().unwatch(id_);
+}
+
+Result<> Watch::update() {
+    Driver& driver = loop_.reactor().driver();
+    if (id_) return driver.rewatch(id_, bool(reader_), bool(writer_));
+    const auto id = driver.watch(fd_, bool(reader_), bool(writer_), *this, Lane::second);
+    if (!id) return fail(id.error());
+    id_ = *id;
+    return {};
+}
+
+PyObject* Watch::add(Loop& loop, Table& table, int fd, Object handle, bool reading) {
+    const auto index = static_cast<std::size_t>(fd);
+    if (table.size() <= index) table.resize(std::max<std::size_t>(index + 1, 2 * table.size()));
+    if (!table[index]) table[index] = std::make_unique<Watch>(loop, fd);
+    Watch& watch = *table[index];
+    Object& place = reading ? watch.reader_ : watch.writer_;
+    Object before = std::exchange(place, handle);
+    const auto updated = before ? Result<>() : watch.update();
+    if (!updated) {
+        place = Object();
+        if (!watch.reader_ && !watch.writer_) table[index].reset();
+        const auto& error = updated.error();
+        if (error.code().category() != std::system_category()) return raise(error);
+        errno = error.code().value();
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    cancel(std::move(before));
+    return handle.release();
+}
+
+bool Watch::remove(Table& table, int fd, bool reading) noexcept {
+    const auto index = static_cast<std::size_t>(fd);
+    if (fd < 0 || index >= table.size() || !table[index]) return false;
+    Watch& watch = *table[index];
+    Object before = std::exchange(reading ? watch.reader_ : watch.writer_, Object());
+    if (!before) return false;
+    if (!watch.reader_ && !watch.writer_) {
+        const std::unique_ptr<Watch> gone = std::move(table[index]);
+    } else {
+        (void)watch.update();  // what is watched less cannot fail but for a descriptor that is closed
+    }
+    cancel(std::move(before));
+    return true;
+}
+
+void Watch::queue(PyObject* handle) {
+    if (handle && !is_cancelled(loop_.state(), handle)) loop_.append(Py_NewRef(handle));
+}
+
+void Watch::ready(bool readable, bool writable) {
+    const Object reader = readable ? reader_ : Object();
+    const Object writer = writable ? writer_ : Object();
+    queue(reader.get());
+    queue(writer.get());
+}
+
+}  // namespace bine::python

@@ -1,0 +1,222 @@
+// The protocol below a Python transport: from bine's callbacks to those of asyncio's protocols.
+#include <algorithm>
+#include <cstring>
+
+#include "bine/python/loop.h"
+#include "bine/python/stream_transport.h"
+
+namespace bine::python {
+
+namespace {
+
+// A callback's context, for the length of a call.
+class InContext {
+public:
+    explicit InContext(PyObject* context) noexcept : context_(context) { entered_ = PyContext_Enter(context) == 0; }
+    ~InContext() {
+        if (!entered_) return;
+        // An error that is set is kept: leaving a context that was entered does not fail.
+        PyContext_Exit(context_);
+    }
+    InContext(const InContext&) = delete;
+    InContext& operator=(const InContext&) = delete;
+    explicit operator bool() const noexcept { return entered_; }
+
+private:
+    PyObject* context_;
+    bool entered_;
+};
+
+}  // namespace
+
+Wire::Wire(Loop& loop, StreamTransport& transport) : loop_(loop) { attach(transport); }
+
+Wire::Wire(Loop& loop, Ref<Acceptance> acceptance) : loop_(loop), acceptance_(std::move(acceptance)) {}
+
+// The references went in connection_lost: this may run without the GIL.
+Wire::~Wire() = default;
+
+void Wire::attach(StreamTransport& transport) noexcept {
+    owner_ = &transport;
+    Py_INCREF(transport.object());
+    transport.wire = this;
+}
+
+void Wire::connection_made(bine::Transport& transport) {
+    below_ = &transport;
+    transport.pause_reading();
+    if (owner_) {
+        owner_->below = &transport;
+    } else {
+        loop_.in_lane([this] { welcome(); });
+    }
+}
+
+// Makes the protocol and the object of a connection that came in. The call was queued in this turn, so this still lives.
+void Wire::welcome() {
+    const Ref<Acceptance> acceptance = std::move(acceptance_);
+    if (!below_) return;
+    const Object context = Object::owned(PyContext_Copy(acceptance->context));
+    if (!context) return Loop::report_unraisable(loop_.object());
+    StreamTransport* transport = nullptr;
+    {
+        const InContext inside(context.get());
+        const Object protocol = Object::owned(PyObject_CallNoArgs(acceptance->make_protocol));
+        if (protocol) {
+            transport = make_transport(loop_, protocol.get(), context.get(), nullptr, nullptr, acceptance->server);
+        }
+    }
+    if (!transport) {
+        if (!loop_.take_exit()) loop_.incoming_failed();
+        return below_->abort();
+    }
+    attach(*transport);
+    Py_DECREF(transport->object());
+    transport->below = below_;
+    transport->fd = below_->descriptor();
+    loop_.set_transport(transport->fd, transport);
+    begin();
+}
+
+void Wire::begin() {
+    const Object kept = Object::borrowed(owner_->object());
+    StreamTransport& transport = *owner_;
+    State& state = loop_.state();
+    if (std::exchange(transport.is_made, true)) return;
+    {
+        const InContext inside(transport.context);
+        const Object done = Object::owned(
+            PyObject_CallMethodOneArg(transport.protocol, state.connection_made, transport.object()));
+        if (!done) (void)loop_.callback_failed(nullptr);
+    }
+    if (transport.below && !transport.is_paused && !transport.is_closing) transport.below->resume_reading();
+    if (const Object waiter = Object::owned(std::exchange(transport.waiter, nullptr))) {
+        const Object cancelled = Object::owned(PyObject_CallMethodNoArgs(waiter.get(), state.cancelled));
+        Object done = cancelled;
+        if (cancelled.get() == Py_False)
+            done = Object::owned(PyObject_CallMethodOneArg(waiter.get(), state.set_result, Py_None));
+        if (!done) Loop::report_unraisable(waiter.get());
+    }
+}
+
+void Wire::data_received(std::string_view bytes) {
+    if (!owner_ || owner_->is_closing) return;
+    StreamTransport& transport = *owner_;
+    const Object kept = Object::borrowed(transport.object());
+    const InContext inside(transport.context);
+    if (!inside) return loop_.protocol_failed(transport, "Fatal error: the transport's context is in use.");
+    if (transport.is_buffered) return deliver_into_buffers(bytes);
+    const Object data =
+        Object::owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
+    const Object receive = Object::borrowed(transport.receive);
+    const Object done = data ? Object::owned(PyObject_CallOneArg(receive.get(), data.get())) : Object();
+    if (!done) loop_.protocol_failed(transport, "Fatal error: protocol.data_received() call failed.");
+}
+
+void Wire::deliver_into_buffers(std::string_view bytes) {
+    while (!bytes.empty()) {
+        if (!owner_ || owner_->is_closing) return;
+        if (owner_->is_paused) return (void)held_.assign(bytes);
+        if (!owner_->is_buffered) return data_received(bytes);
+        const std::size_t taken = deliver_into_buffer(bytes);
+        if (taken == 0) return;
+        bytes.remove_prefix(taken);
+    }
+}
+
+// Answers how many bytes the protocol has taken; 0 when it has failed.
+std::size_t Wire::deliver_into_buffer(std::string_view bytes) {
+    StreamTransport& transport = *owner_;
+    const Object protocol = Object::borrowed(transport.protocol);
+    const Object hint = Object::owned(PyLong_FromLong(-1));
+    const Object memory = Object::owned(PyObject_CallOneArg(transport.receive, hint.get()));
+    Py_buffer buffer{};
+    if (!memory || PyObject_GetBuffer(memory.get(), &buffer, PyBUF_WRITABLE) < 0) {
+        loop_.protocol_failed(transport, "Fatal error: protocol.get_buffer() call failed.");
+        return 0;
+    }
+    const std::size_t taken = std::min(bytes.size(), static_cast<std::size_t>(buffer.len));
+    if (taken > 0) std::memcpy(buffer.buf, bytes.data(), taken);
+    PyBuffer_Release(&buffer);
+    if (taken == 0) {
+        PyErr_SetString(PyExc_RuntimeError, "get_buffer() returned an empty buffer");
+        loop_.protocol_failed(transport, "Fatal error: protocol.get_buffer() call failed.");
+        return 0;
+    }
+    const Object count = Object::owned(PyLong_FromSize_t(taken));
+    const Object done = Object::owned(
+        PyObject_CallMethodOneArg(protocol.get(), loop_.state().buffer_updated, count.get()));
+    if (done) return taken;
+    loop_.protocol_failed(transport, "Fatal error: protocol.buffer_updated() call failed.");
+    return 0;
+}
+
+void Wire::deliver_held() {
+    if (!owner_ || owner_->is_paused || owner_->is_closing) return;
+    const std::string held = std::exchange(held_, std::string());
+    if (!held.empty()) data_received(held);
+    if (owner_ && held_.empty() && !owner_->is_paused && owner_->below) owner_->below->resume_reading();
+}
+
+bool Wire::end_received() {
+    if (!owner_ || owner_->is_closing) return false;
+    StreamTransport& transport = *owner_;
+    const Object kept = Object::borrowed(transport.object());
+    const InContext inside(transport.context);
+    const Object answer =
+        Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop_.state().eof_received));
+    const int keep_open = answer ? PyObject_IsTrue(answer.get()) : -1;
+    if (keep_open < 0) loop_.protocol_failed(transport, "Fatal error: protocol.eof_received() call failed.");
+    if (keep_open != 1) transport.is_closing = true;
+    return keep_open == 1;
+}
+
+void Wire::writing_resumed() {
+    if (!owner_) return;
+    StreamTransport& transport = *owner_;
+    const Object kept = Object::borrowed(transport.object());
+    if (transport.file_waiter) file_sent(transport);
+    if (!std::exchange(transport.is_protocol_paused, false)) return;
+    const InContext inside(transport.context);
+    const Object done =
+        Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop_.state().resume_writing));
+    if (!done && !loop_.take_exit()) loop_.report(transport, "protocol.resume_writing() failed");
+}
+
+void Wire::connection_lost(const CloseReason& reason) {
+    below_ = nullptr;
+    acceptance_ = Ref<Acceptance>();
+    if (!owner_) return;
+    owner_->below = nullptr;
+    if (loop_.reactor().is_ending()) {
+        warn_unclosed(*owner_);
+    } else {
+        tell_lost(reason);
+    }
+    let_go();
+}
+
+void Wire::tell_lost(const CloseReason& reason) {
+    StreamTransport& transport = *owner_;
+    transport.is_closing = true;
+    Object exception = Object::borrowed(transport.exception);
+    if (!exception && reason.error()) exception = exception_of(*reason.error());
+    if (!exception && PyErr_Occurred()) PyErr_Clear();
+    PyObject* const told = exception ? exception.get() : Py_None;
+    fail_waiters(transport, exception.get());
+    if (!transport.is_made) begin();
+    const InContext inside(transport.context);
+    const Object done =
+        Object::owned(PyObject_CallMethodOneArg(transport.protocol, loop_.state().connection_lost, told));
+    if (!done) (void)loop_.callback_failed(nullptr);
+}
+
+void Wire::let_go() noexcept {
+    StreamTransport& transport = *std::exchange(owner_, nullptr);
+    transport.wire = nullptr;
+    loop_.forget_transport(transport.fd, &transport);
+    end_transport(transport);
+    Py_DECREF(transport.object());
+}
+
+}  // namespace bine::python

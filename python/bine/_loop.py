@@ -1,0 +1,394 @@
+"""asyncio's event loop on bine's reactor.
+
+What is called often is C++ (``_bine.Loop``): callbacks, timers, descriptors, stream transports, accepting. The rest is
+CPython's own loop, of whichever version this is: ``asyncio.SelectorEventLoop`` without its selector.
+"""
+
+import asyncio
+import functools
+import inspect
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+import weakref
+from asyncio import base_events, base_subprocess, events, exceptions, format_helpers, sslproto
+from asyncio.log import logger
+
+from . import _bine
+
+__all__ = ("EventLoop", "EventLoopPolicy", "install", "new_event_loop", "run")
+
+# Every loop that is open, to be abandoned in the child of a fork.
+_open_loops = weakref.WeakSet()
+
+# Since Python 3.13 a server is told which transport it is about.
+_servers_know_transports = "transport" in inspect.signature(base_events.Server._attach).parameters
+
+
+class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
+    """An asyncio event loop on bine's reactor.
+
+    reactor: "auto" (the default: io_uring where the system has it, epoll otherwise), "epoll" or "uring"; the environment
+    variable BINE_REACTOR says so for who leaves it open. ``loop.driver`` tells which one runs, ``loop.driver_reason`` why.
+    """
+
+    def __init__(self, *, reactor="auto"):
+        self._open(reactor)
+        # Of the base's constructors only the part that has no selector.
+        base_events.BaseEventLoop.__init__(self)
+        self._selector = None
+        self._signal_handlers = {}
+        self._unix_server_sockets = {}
+        self._transports = weakref.WeakValueDictionary()  # of the kinds that are asyncio's own
+        self._ssock = self._csock = None
+        self._pid = os.getpid()
+        _open_loops.add(self)
+
+    def __repr__(self):
+        return (f"<{type(self).__name__} running={self.is_running()} closed={self.is_closed()} "
+                f"debug={self.get_debug()}{'' if self.is_closed() else f' driver={self.driver}'}>")
+
+    # Running, ending.
+
+    def run_forever(self):
+        """Run until stop() is called."""
+        self._check_closed()
+        self._check_running()
+        self._check_process()
+        self._set_coroutine_origin_tracking(self._debug)
+        hooks = sys.get_asyncgen_hooks()
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        wakeup = self._hear_signals() if in_main_thread else None
+        try:
+            self._thread_id = threading.get_ident()
+            sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
+            events._set_running_loop(self)
+            self._run()
+        finally:
+            self._thread_id = None
+            events._set_running_loop(None)
+            self._set_coroutine_origin_tracking(False)
+            sys.set_asyncgen_hooks(*hooks)
+            if in_main_thread:
+                self._hear_signals_no_more(wakeup)
+
+    def close(self):
+        """Close the loop; it must not be running. What is still open is aborted."""
+        if self.is_running():
+            raise RuntimeError("Cannot close a running event loop")
+        if self.is_closed():
+            return
+        if self._pid != os.getpid():
+            return self._closed_in_child()
+        for number in list(self._signal_handlers):
+            self.remove_signal_handler(number)
+        self._close_self_pipe()
+        base_events.BaseEventLoop.close(self)
+        self._close()
+        _open_loops.discard(self)
+
+    def set_debug(self, enabled):
+        super().set_debug(enabled)
+        self._set_debug_flag(bool(enabled))
+
+    def _check_process(self):
+        if self._pid != os.getpid():
+            raise RuntimeError("this loop belongs to the parent process; make a new one in the child of a fork")
+
+    def _closed_in_child(self):
+        """What is shared with the parent, which still runs it, is left alone."""
+        self._closed = True
+        self._ready.clear()
+        self._scheduled.clear()
+        self._abandon()
+
+    # Signals. Python writes the number of a signal that came to a socket that the loop watches, so a handler, or
+    # KeyboardInterrupt, comes in the next turn and not when something else happens.
+
+    def _hear_signals(self):
+        if self._csock is None:
+            self._make_self_pipe()
+        return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+
+    def _hear_signals_no_more(self, before):
+        if not self._signal_handlers:
+            signal.set_wakeup_fd(before)
+        elif before != -1:
+            signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+
+    def _close_self_pipe(self):
+        if self._csock is not None:
+            super()._close_self_pipe()
+
+    def add_signal_handler(self, sig, callback, *args):
+        if self._csock is None:
+            self._check_closed()
+            self._make_self_pipe()
+        super().add_signal_handler(sig, callback, *args)
+
+    # What C++ asks for.
+
+    def _callback_failed(self, handle, exception):
+        context = {"message": "Exception in callback", "exception": exception}
+        if handle is not None:
+            context["message"] = f"Exception in callback {_described(handle)}"
+            context["handle"] = handle
+            if getattr(handle, "_source_traceback", None):
+                context["source_traceback"] = handle._source_traceback
+        self.call_exception_handler(context)
+
+    def _transport_failed(self, transport, exception, message):
+        self._report(transport, exception, message)
+        transport._force_close(exception)
+
+    def _report(self, transport, exception, message):
+        if isinstance(exception, OSError):
+            if self._debug:
+                logger.debug("%r: %s", transport, message, exc_info=exception)
+            return
+        self.call_exception_handler({"message": message, "exception": exception, "transport": transport,
+                                     "protocol": transport.get_protocol()})
+
+    def _incoming_failed(self, exception):
+        if self._debug:
+            self.call_exception_handler({"message": "Error on transport creation for incoming connection",
+                                         "exception": exception})
+
+    def _written_in_vain(self):
+        logger.warning("socket.send() raised exception.")
+
+    def _attach_transport(self, server, transport):
+        server._attach(transport) if _servers_know_transports else server._attach()
+
+    def _detach_transport(self, server, transport):
+        server._detach(transport) if _servers_know_transports else server._detach()
+
+    # Debug mode: asyncio's own handles, which know where they were made and how long they took.
+
+    def _call_soon_debug(self, from_thread, callback, args, context):
+        self._check_callback(callback, "call_soon")
+        if from_thread is False:
+            self._check_thread()
+        handle = _DebugHandle(callback, args, self, context)
+        if handle._source_traceback:
+            del handle._source_traceback[-1]
+        if from_thread is not None:
+            self._append(handle, from_thread)
+        return handle
+
+    def _call_at_debug(self, when, callback, args, context):
+        self._check_thread()
+        self._check_callback(callback, "call_at")
+        timer = _DebugTimerHandle(when, callback, args, self, context)
+        if timer._source_traceback:
+            del timer._source_traceback[-1]
+        timer.arm()
+        return timer
+
+    # Streams.
+
+    def _make_socket_transport(self, sock, protocol, waiter=None, *, extra=None, server=None):
+        return self._open_transport(sock, protocol, waiter, extra, server)
+
+    def _make_ssl_transport(self, rawsock, protocol, sslcontext, waiter=None, *, server_side=False, server_hostname=None,
+                            extra=None, server=None, **limits):
+        tls = sslproto.SSLProtocol(self, protocol, sslcontext, waiter, server_side, server_hostname, **limits)
+        self._open_transport(rawsock, tls, None, extra, server)
+        return tls._app_transport
+
+    def _start_serving(self, protocol_factory, sock, sslcontext=None, server=None, backlog=100, *limits):
+        if sslcontext:
+            protocol_factory = functools.partial(self._incoming_tls, protocol_factory, sslcontext, limits)
+        self._serve(sock.fileno(), protocol_factory, server)
+
+    def _stop_serving(self, sock):
+        self._end_serving(sock.fileno())
+        sock.close()
+
+    def _incoming_tls(self, protocol_factory, sslcontext, limits):
+        names = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
+        return sslproto.SSLProtocol(self, protocol_factory(), sslcontext, None, True, None, **dict(zip(names, limits)))
+
+    async def _sendfile_native(self, transport, file, offset, count):
+        if not isinstance(transport, _bine.StreamTransport):
+            return await super()._sendfile_native(transport, file, offset, count)
+        try:
+            fileno = file.fileno()
+            size = os.fstat(fileno).st_size
+        except (AttributeError, io.UnsupportedOperation, OSError) as error:
+            raise exceptions.SendfileNotAvailableError("not a regular file") from error
+        length = max(size - offset, 0)
+        if count is not None:
+            length = min(length, count)
+        if length == 0:
+            return 0
+        was_reading = transport.is_reading()
+        transport.pause_reading()
+        try:
+            await transport._send_file(fileno, offset, length)
+            file.seek(offset + length)
+        finally:
+            if was_reading:
+                transport.resume_reading()
+        return length
+
+    # Child processes: the kernel tells by a descriptor that one has ended; no thread waits and no signal is needed.
+
+    async def _make_subprocess_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=None, **kwargs):
+        waiter = self.create_future()
+        transport = _SubprocessTransport(self, protocol, args, shell, stdin, stdout, stderr, bufsize,
+                                         waiter=waiter, extra=extra, **kwargs)
+        self._watch_child(transport)
+        try:
+            await waiter
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException:
+            transport.close()
+            await transport._wait()
+            raise
+        return transport
+
+    def _watch_child(self, transport):
+        pid = transport.get_pid()
+        descriptor = os.pidfd_open(pid)
+
+        def ended():
+            self._remove_reader(descriptor)
+            os.close(descriptor)
+            try:
+                _, status = os.waitpid(pid, 0)
+                code = os.waitstatus_to_exitcode(status)
+            except ChildProcessError:
+                # Somebody else has asked for it first.
+                code = 255
+                logger.warning("child process pid %d exit status already read: will report returncode 255", pid)
+            transport._process_exited(code)
+
+        self._add_reader(descriptor, ended)
+
+
+class _SubprocessTransport(base_subprocess.BaseSubprocessTransport):
+    """Starts a child as asyncio does; its standard input is a socket, of which the loop hears when the child closes it."""
+
+    def _start(self, args, shell, stdin, stdout, stderr, bufsize, **kwargs):
+        ours = theirs = None
+        if stdin == subprocess.PIPE:
+            theirs, ours = socket.socketpair()
+            stdin = theirs
+        try:
+            self._proc = subprocess.Popen(args, shell=shell, stdin=stdin, stdout=stdout, stderr=stderr,
+                                          universal_newlines=False, bufsize=bufsize, **kwargs)
+            if ours is not None:
+                theirs.close()
+                self._proc.stdin = open(ours.detach(), "wb", buffering=bufsize)
+                ours = None
+        finally:
+            if ours is not None:
+                theirs.close()
+                ours.close()
+
+
+class _DebugHandle(events.Handle):
+    """asyncio's handle, timed when it runs."""
+
+    def _run(self):
+        _run_timed(self)
+
+
+class _DebugTimerHandle(events.TimerHandle):
+    """asyncio's timer; one of the loop's own fires it."""
+
+    _alarm = None
+
+    def arm(self):
+        self._alarm = self._loop._arm(self._when, self._due)
+        self._scheduled = True
+
+    def _due(self):
+        self._scheduled = False
+        _run_timed(self)
+
+    def cancel(self):
+        if self._alarm is not None:
+            self._alarm.cancel()
+        events.Handle.cancel(self)
+
+
+def _run_timed(handle):
+    if handle._cancelled:
+        return
+    loop = handle._loop
+    try:
+        loop._current_handle = handle
+        before = loop.time()
+        events.Handle._run(handle)
+        took = loop.time() - before
+        if took >= loop.slow_callback_duration:
+            logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), took)
+    finally:
+        loop._current_handle = None
+
+
+def _described(handle):
+    return format_helpers._format_callback_source(handle._callback, handle._args)
+
+
+def _after_fork_in_child():
+    for loop in list(_open_loops):
+        loop._closed_in_child()
+    _open_loops.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def new_event_loop():
+    """A loop for ``asyncio.run(main(), loop_factory=bine.new_event_loop)``."""
+    return EventLoop()
+
+
+class EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
+    """For code that sets a policy: every loop that asyncio makes is bine's."""
+
+    def _loop_factory(self):
+        return new_event_loop()
+
+
+def install():
+    """Make bine's loop the one that asyncio makes, in this process. ``bine.run`` needs no such thing."""
+    asyncio.set_event_loop_policy(EventLoopPolicy())
+
+
+def run(main, *, debug=None):
+    """Run a coroutine on a loop of bine's, as ``asyncio.run`` does: it returns what the coroutine returns."""
+    if sys.version_info >= (3, 11):
+        with asyncio.Runner(debug=debug, loop_factory=new_event_loop) as runner:
+            return runner.run(main)
+    return _run_before_runners(main, debug)
+
+
+def _run_before_runners(main, debug):
+    if events._get_running_loop() is not None:
+        raise RuntimeError("bine.run() cannot be called from a running event loop")
+    if not asyncio.iscoroutine(main):
+        raise ValueError(f"a coroutine was expected, got {main!r}")
+    loop = new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        if debug is not None:
+            loop.set_debug(debug)
+        return loop.run_until_complete(main)
+    finally:
+        try:
+            asyncio.runners._cancel_all_tasks(loop)
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
