@@ -154,6 +154,8 @@ public:
     // Both queue; what is queued leaves at the next wait(), or at once when it is much. Errors come to closed().
     virtual void send(SocketId id, std::string_view bytes, Lifetime lifetime) = 0;
     virtual void send(SocketId id, Output&& output) = 0;
+    // Sends what is queued now instead, as far as the system takes it at once. A driver may leave it to the next wait().
+    virtual void flush(SocketId) noexcept {}
     virtual uint64_t queued(SocketId id) const noexcept = 0;
     virtual void set_low_mark(SocketId id, uint32_t bytes) noexcept = 0;
     // Ends our direction behind the queue.
@@ -165,6 +167,9 @@ public:
     // The same for a stream whose other side has said that it sends no more: the slot need not wait for its end. If it did send
     // more, as far as can be seen when the queue is empty, it is close().
     virtual void finish(SocketId id) noexcept { close(id); }
+    // From now on it ends as the system's close(2) does: close() waits for the queue alone, abort() sends no reset of its own, and
+    // what becomes of bytes that nobody read is the system's affair. For who has promised just that.
+    virtual void end_plainly(SocketId) noexcept {}
     // Ends it at once with a reset. closed(null) comes from a later wait.
     virtual void abort(SocketId id) noexcept = 0;
     // The end of a reactor: aborts every stream, ends all else without a call, waits for the work that is under way in

@@ -16,7 +16,7 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Rar
     }
     // Once the queue is empty: no end of the other side's is waited for. Who else may hold the open file needs a shutdown.
     bool ends_at_once() const noexcept {
-        return !socket || ended_there || (finishing && !adopted && !socket::has_unread(input.get()));
+        return !socket || ended_there || plain || (finishing && !adopted && !socket::has_unread(input.get()));
     }
     // Also when the connection has failed and nobody knows it yet: who writes without end must feel a queue.
     bool may_queue() const noexcept {
@@ -59,6 +59,7 @@ struct EpollDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Rar
     bool shut_down : 1 = false;    // and the system has been told
     bool blocked : 1 = false;      // the system's buffer was full
     bool finishing : 1 = false;    // the other side has said that it sends no more, and has not
+    bool plain : 1 = false;        // ends as close(2) does
     bool above_low : 1 = false;    // drained() will be owed
     bool drained_due : 1 = false;
     bool closed_due : 1 = false;

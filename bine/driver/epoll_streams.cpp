@@ -458,11 +458,15 @@ void EpollDriver::finish(SocketId id) noexcept {
     if (slot && slot->phase == Phase::closing) slot->finishing = true;
 }
 
+void EpollDriver::end_plainly(SocketId id) noexcept {
+    if (Slot* slot = find_stream(id)) slot->plain = true;
+}
+
 void EpollDriver::abort(SocketId id) noexcept {
     Slot* slot = find(id);
     if (!slot || slot->phase == Phase::ended) return;
     if (slot->kind != Kind::stream) return erase(*slot);
-    if (slot->socket) socket::set_reset_on_close(slot->input.get());
+    if (slot->socket && !slot->plain) socket::set_reset_on_close(slot->input.get());
     if (slot->sink) {
         end(*slot, std::nullopt);
     } else if (slot->phase == Phase::open) {
@@ -528,13 +532,23 @@ void EpollDriver::end_lingering(TimePoint now) noexcept {
     }
 }
 
+void EpollDriver::flush(SocketId id) noexcept {
+    Slot* slot = find_stream(id);
+    if (!slot || slot->phase == Phase::connecting || slot->queue.empty()) return;
+    static_cast<ListHook<FlushTag>&>(*slot).unlink();
+    flush(*slot);
+}
+
 uint64_t EpollDriver::queued(SocketId id) const noexcept {
     const Slot* slot = find_stream(id);
     return slot ? slot->queue.size() : 0;
 }
 
 void EpollDriver::set_low_mark(SocketId id, uint32_t bytes) noexcept {
-    if (Slot* slot = find_stream(id)) slot->low_mark = bytes;
+    Slot* slot = find_stream(id);
+    if (!slot) return;
+    slot->low_mark = bytes;
+    if (slot->queue.size() > bytes) slot->above_low = true;
 }
 
 Address EpollDriver::local_address(SocketId id) const {

@@ -70,11 +70,13 @@ public:
     void resume(SocketId id) noexcept override;
     void send(SocketId id, std::string_view bytes, Lifetime lifetime) override;
     void send(SocketId id, Output&& output) override;
+    void flush(SocketId id) noexcept override;
     uint64_t queued(SocketId id) const noexcept override;
     void set_low_mark(SocketId id, uint32_t bytes) noexcept override;
     void shutdown(SocketId id) noexcept override;
     void close(SocketId id) noexcept override;
     void finish(SocketId id) noexcept override;
+    void end_plainly(SocketId id) noexcept override;
     void abort(SocketId id) noexcept override;
     void abort_all() noexcept override;
     std::size_t open_sockets() const noexcept override { return streams_ + others_.open_sockets(); }

@@ -70,6 +70,7 @@ struct UringDriver::Slot : ListHook<FlushTag>, ListHook<NoticeTag>, ListHook<Arm
     bool shut : 1 = false;         // no more may be queued
     bool shut_down : 1 = false;    // and the system has been told
     bool finishing : 1 = false;    // the other side has said that it sends no more, and has not
+    bool plain : 1 = false;        // ends as close(2) does
     bool above_low : 1 = false;    // drained() will be owed
     bool connected_due : 1 = false;
     bool drained_due : 1 = false;

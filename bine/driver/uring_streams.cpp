@@ -435,7 +435,7 @@ void UringDriver::own_loan(Slot& slot) {
 // Does what was ordered behind the queue.
 void UringDriver::queue_emptied(Slot& slot) {
     if (!slot.shut || slot.shut_down) return;
-    if (slot.phase == Phase::closing && slot.ended_there) return end(slot, 0, Deed::none);
+    if (slot.phase == Phase::closing && (slot.ended_there || slot.plain)) return end(slot, 0, Deed::none);
     if (slot.finishing && slot.armed) return stop_receiving(slot);  // goes on when that has come back
     if (slot.finishing && !socket::has_unread(slot.fd.get())) return end(slot, 0, Deed::none);
     slot.shut_down = true;
@@ -461,6 +461,27 @@ void UringDriver::write_failed(Slot& slot, int error) noexcept {
     end(slot, error, Deed::send);
 }
 
+// Between waits no send is in flight, so a call of its own cannot overtake one.
+void UringDriver::flush(SocketId id) noexcept {
+    if (!is_ours(id)) return others_.flush(id);
+    Slot* slot = find_stream(id);
+    if (!slot || slot->blocked || slot->write_error != 0 || slot->loaned > 0) return;
+    if (slot->phase == Phase::connecting || slot->phase == Phase::ended) return;
+    iovec parts[kParts];
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = slot->queue.gather(parts);
+    if (message.msg_iovlen == 0) return;
+    const long count = system_.sendmsg(slot->fd.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    slot->sent = count < 0 ? -errno : static_cast<int>(count);
+    slot->fell_short = count < 0;
+    try {
+        has_sent(*slot);
+    } catch (const std::bad_alloc&) {
+        end(*slot, ENOMEM, Deed::send);
+    }
+}
+
 uint64_t UringDriver::queued(SocketId id) const noexcept {
     if (!is_ours(id)) return others_.queued(id);
     const Slot* slot = find_stream(id);
@@ -469,7 +490,10 @@ uint64_t UringDriver::queued(SocketId id) const noexcept {
 
 void UringDriver::set_low_mark(SocketId id, uint32_t bytes) noexcept {
     if (!is_ours(id)) return others_.set_low_mark(id, bytes);
-    if (Slot* slot = find_stream(id)) slot->low_mark = bytes;
+    Slot* slot = find_stream(id);
+    if (!slot) return;
+    slot->low_mark = bytes;
+    if (slot->queue.size() > bytes) slot->above_low = true;
 }
 
 // Ending.
@@ -530,13 +554,18 @@ void UringDriver::close_listener(Slot& slot) noexcept {
     if (slot.operations == 0) erase(slot);
 }
 
+void UringDriver::end_plainly(SocketId id) noexcept {
+    if (!is_ours(id)) return others_.end_plainly(id);
+    if (Slot* slot = find_stream(id)) slot->plain = true;
+}
+
 void UringDriver::abort(SocketId id) noexcept {
     if (!is_ours(id)) return others_.abort(id);
     Slot* slot = find(id);
     if (!slot || slot->phase == Phase::ended) return;
     if (slot->listener) return close_listener(*slot);
     const bool told = slot->phase == Phase::lingering && !slot->sink;
-    if (!told) socket::set_reset_on_close(slot->fd.get());
+    if (!told && !slot->plain) socket::set_reset_on_close(slot->fd.get());
     if (slot->sink || told) {
         end(*slot, 0, Deed::none);
     } else if (slot->phase == Phase::open) {

@@ -87,6 +87,7 @@ Connection& Connection::start(Reactor& reactor, SocketId socket, std::unique_ptr
     connection.socket_ = socket;
     connection.admission_ = std::move(admission);
     reactor.driver().attach(socket, connection, options.lane);
+    if (options.ends_plainly) reactor.driver().end_plainly(socket);
     connection.set_write_limits(options.write_high, options.write_low);
     reactor.driver().resume(socket);
     connection.make(std::move(protocol));
@@ -101,6 +102,7 @@ Result<Connection*> Connection::connect(Reactor& reactor, const Address& remote,
     const auto socket = reactor.driver().connect(remote, local, *connection, options.lane);
     if (!socket) return fail(socket.error());
     connection->socket_ = *socket;
+    if (options.ends_plainly) reactor.driver().end_plainly(*socket);
     connection->set_write_limits(options.write_high, options.write_low);
     (void)owner.release();
     return connection;
@@ -256,6 +258,7 @@ uint64_t Connection::queued() const noexcept { return reactor_.driver().queued(s
 void Connection::set_write_limits(std::size_t high, std::size_t low) noexcept {
     write_high_ = static_cast<uint32_t>(high);
     reactor_.driver().set_low_mark(socket_, static_cast<uint32_t>(std::min(low, high)));
+    if (end_ == End::none) check_high_mark();
 }
 
 void Connection::pause_reading() noexcept { reactor_.driver().pause(socket_); }

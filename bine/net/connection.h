@@ -36,6 +36,7 @@ public:
 
     void write(std::string_view bytes) override;
     void write(Output&& output) override;
+    void flush() noexcept override { reactor_.driver().flush(socket_); }
     uint64_t queued() const noexcept override;
     void set_write_limits(std::size_t high, std::size_t low) noexcept override;
     bool writing_is_paused() const noexcept override { return writing_paused_; }

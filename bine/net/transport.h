@@ -25,10 +25,12 @@ public:
     virtual void write(std::string_view bytes) = 0;  // copies
     virtual void write(Output&& output) = 0;
 
+    // Hands what is queued to the system now, as far as it takes it at once, instead of at the end of the turn.
+    virtual void flush() noexcept {}
     // Bytes that wait to be handed to the system.
     virtual uint64_t queued() const noexcept = 0;
     // writing_paused comes when queued() passes `high`, writing_resumed when it has fallen to `low`; both from the loop,
-    // and both for whoever has seen writing_is_paused(). At first 64 KiB and 16 KiB.
+    // and both for whoever has seen writing_is_paused(). At first 64 KiB and 16 KiB. Holds at once for what is queued.
     virtual void set_write_limits(std::size_t high, std::size_t low) noexcept = 0;
     virtual bool writing_is_paused() const noexcept = 0;
 

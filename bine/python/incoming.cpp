@@ -9,9 +9,10 @@ namespace bine::python {
 
 namespace {
 
-ListenerOptions in_pythons_lane() {
+ListenerOptions for_python() {
     ListenerOptions options;
     options.connection.lane = Lane::second;
+    options.connection.ends_plainly = true;
     return options;
 }
 
@@ -27,7 +28,7 @@ Incoming::Incoming(Loop& loop, PyObject* make_protocol, PyObject* server, PyObje
     : loop_(loop),
       acceptance_(new Acceptance),
       listener_(
-          loop.reactor(), [this] { return std::make_unique<Wire>(loop_, acceptance_); }, in_pythons_lane()) {
+          loop.reactor(), [this] { return std::make_unique<Wire>(loop_, acceptance_); }, for_python()) {
     acceptance_->loop = &loop;
     acceptance_->make_protocol = Py_NewRef(make_protocol);
     acceptance_->server = Py_XNewRef(server);

@@ -6,6 +6,7 @@
 #include "bine/python/incoming.h"
 #include "bine/python/loop.h"
 #include "bine/python/stream_transport.h"
+#include "bine/python/watch.h"
 
 namespace bine::python {
 
@@ -222,6 +223,16 @@ PyObject* remove_watch(PyObject* self, PyObject* file, bool reading) {
 PyObject* remove_reader(PyObject* self, PyObject* file) { return remove_watch(self, file, true); }
 PyObject* remove_writer(PyObject* self, PyObject* file) { return remove_watch(self, file, false); }
 
+// _watched(file): the handles for reading and writing; None when there are none.
+PyObject* watched(PyObject* self, PyObject* file) {
+    const int fd = descriptor_of(file);
+    if (fd < 0 || !check_open(self)) return nullptr;
+    const Watch* watch = object_of(self).loop->watch(fd);
+    if (!watch) Py_RETURN_NONE;
+    const auto or_none = [](PyObject* handle) { return handle ? handle : Py_None; };
+    return PyTuple_Pack(2, or_none(watch->reader()), or_none(watch->writer()));
+}
+
 PyObject* ensure_fd_no_transport(PyObject* self, PyObject* file) {
     const int fd = descriptor_of(file);
     if (fd < 0) return nullptr;
@@ -363,6 +374,7 @@ PyMethodDef methods[] = {
     {"_add_writer", function(add_writer), kFast, nullptr},
     {"_remove_reader", remove_reader, METH_O, nullptr},
     {"_remove_writer", remove_writer, METH_O, nullptr},
+    {"_watched", watched, METH_O, nullptr},
     {"_ensure_fd_no_transport", ensure_fd_no_transport, METH_O, nullptr},
     {"_open_transport", open_transport_method, METH_VARARGS, nullptr},
     {"_serve", serve, METH_VARARGS, nullptr},
@@ -371,7 +383,7 @@ PyMethodDef methods[] = {
 };
 PyGetSetDef attributes[] = {
     {"time", get_time, set_time, "Seconds on the loop's clock. May be replaced: timers then follow the replacement.", nullptr},
-    {"driver", get_driver, nullptr, "What moves the bytes: \"epoll\" or \"uring\".", nullptr},
+    {"driver", get_driver, nullptr, "What moves the bytes: \"epoll\" or \"io_uring\".", nullptr},
     {"driver_reason", get_driver_reason, nullptr, "Why that one runs.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };

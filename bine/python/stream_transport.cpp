@@ -1,6 +1,5 @@
 #include "bine/python/stream_transport.h"
 
-#include <fcntl.h>
 #include <structmember.h>
 
 #include <algorithm>
@@ -78,6 +77,7 @@ int open_transport(StreamTransport& transport, PyObject* socket) {
         loop.set_transport(transport.fd, &transport);
         ConnectionOptions options;
         options.lane = Lane::second;
+        options.ends_plainly = true;
         Connection& connection =
             Connection::start(loop.reactor(), *id, std::make_unique<Wire>(loop, transport), options);
         connection.set_no_delay(true);
@@ -85,26 +85,14 @@ int open_transport(StreamTransport& transport, PyObject* socket) {
     }) ? 0 : -1;
 }
 
-void file_sent(StreamTransport& transport) noexcept {
-    const Object waiter = Object::owned(std::exchange(transport.file_waiter, nullptr));
-    transport.below->set_write_limits(transport.high, transport.low);
-    const Object cancelled = Object::owned(PyObject_CallMethod(waiter.get(), "done", nullptr));
-    Object done = cancelled;
-    if (cancelled.get() == Py_False)
-        done = Object::owned(PyObject_CallMethod(waiter.get(), "set_result", "O", Py_None));
-    if (!done) Loop::report_unraisable(waiter.get());
-}
-
-void fail_waiters(StreamTransport& transport, PyObject* exception) noexcept {
-    const Object waiter = Object::owned(std::exchange(transport.file_waiter, nullptr));
-    if (!waiter) return;
-    const Object over = Object::owned(PyObject_CallMethod(waiter.get(), "done", nullptr));
-    if (over.get() == Py_True) return;
-    Object told = exception
-                      ? Object::borrowed(exception)
-                      : Object::owned(PyObject_CallFunction(PyExc_ConnectionError, "s", "Connection is closed by peer"));
-    const Object done = Object::owned(PyObject_CallMethod(waiter.get(), "set_exception", "O", told.get()));
-    if (!done) Loop::report_unraisable(waiter.get());
+void settle_empty_waiter(StreamTransport& transport, PyObject* exception) noexcept {
+    PyObject* waiter = transport.empty_waiter;
+    const Object over = Object::owned(PyObject_CallMethod(waiter, "done", nullptr));
+    Object done = over;
+    if (over.get() == Py_False)
+        done = Object::owned(exception ? PyObject_CallMethod(waiter, "set_exception", "O", exception)
+                                       : PyObject_CallMethod(waiter, "set_result", "O", Py_None));
+    if (!done) Loop::report_unraisable(waiter);
 }
 
 void warn_unclosed(StreamTransport& transport) noexcept {
@@ -129,6 +117,9 @@ void end_transport(StreamTransport& transport) noexcept {
     }
     Py_CLEAR(transport.protocol);
     Py_CLEAR(transport.receive);
+    Py_CLEAR(transport.context);
+    Py_CLEAR(transport.waiter);
+    Py_CLEAR(transport.exception);
     transport.loop = nullptr;
 }
 
@@ -139,6 +130,8 @@ StreamTransport& transport_of(PyObject* self) noexcept { return StreamTransport:
 // Tells the protocol to stop, when more waits to be sent than the high mark.
 void check_high_mark(StreamTransport& transport) {
     if (transport.is_protocol_paused || !transport.below->writing_is_paused()) return;
+    transport.below->flush();
+    if (transport.below->queued() <= transport.high) return;
     transport.is_protocol_paused = true;
     const Object kept = Object::borrowed(transport.object());
     Loop& loop = *transport.loop;
@@ -151,7 +144,7 @@ void check_high_mark(StreamTransport& transport) {
 bool may_write(StreamTransport& transport) {
     if (transport.has_ended) {
         PyErr_SetString(PyExc_RuntimeError, "Cannot call write() after write_eof()");
-    } else if (transport.file_waiter) {
+    } else if (transport.empty_waiter) {
         PyErr_SetString(PyExc_RuntimeError, "unable to write; sendfile is in progress");
     } else {
         return true;
@@ -224,27 +217,44 @@ PyObject* write_eof(PyObject* self, PyObject*) {
 
 PyObject* can_write_eof(PyObject*, PyObject*) { Py_RETURN_TRUE; }
 
+// Has the protocol told in the next iteration. Null with an error set.
+PyObject* end_soon(StreamTransport& transport) {
+    const Object end = Object::owned(PyObject_GetAttrString(transport.object(), "_end"));
+    PyObject* const arguments[] = {end.get()};
+    Handle* handle = end ? make_handle(transport.loop->state(), transport.loop_object, arguments[0], nullptr, 0, nullptr)
+                         : nullptr;
+    if (!handle) return nullptr;
+    return translated([&]() -> PyObject* {
+        transport.loop->append(handle->object());
+        Py_RETURN_NONE;
+    });
+}
+
 PyObject* close(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
-    if (std::exchange(transport.is_closing, true)) Py_RETURN_NONE;
-    if (transport.below) transport.below->close();
+    if (std::exchange(transport.is_closing, true) || !transport.below) Py_RETURN_NONE;
+    transport.below->flush();
+    transport.below->close();
+    if (transport.below->queued() == 0) return end_soon(transport);
+    transport.loop->look_soon();
     Py_RETURN_NONE;
 }
 
-void abort_with(StreamTransport& transport, PyObject* exception) {
+PyObject* abort_with(StreamTransport& transport, PyObject* exception) {
     transport.is_closing = true;
-    if (!transport.below) return;
-    if (exception && exception != Py_None && !transport.exception) transport.exception = Py_NewRef(exception);
+    if (!transport.below || std::exchange(transport.is_aborted, true)) Py_RETURN_NONE;
+    if (exception != Py_None && !transport.exception) transport.exception = Py_NewRef(exception);
     transport.below->abort();
+    return end_soon(transport);
 }
 
-PyObject* abort(PyObject* self, PyObject*) {
-    abort_with(transport_of(self), nullptr);
-    Py_RETURN_NONE;
-}
+PyObject* abort(PyObject* self, PyObject*) { return abort_with(transport_of(self), Py_None); }
 
-PyObject* force_close(PyObject* self, PyObject* exception) {
-    abort_with(transport_of(self), exception);
+PyObject* force_close(PyObject* self, PyObject* exception) { return abort_with(transport_of(self), exception); }
+
+PyObject* end(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    if (transport.wire) transport.wire->end();
     Py_RETURN_NONE;
 }
 
@@ -319,32 +329,31 @@ PyObject* set_write_buffer_limits(PyObject* self, PyObject* args, PyObject* keyw
     StreamTransport& transport = transport_of(self);
     transport.high = static_cast<uint32_t>(std::min<long long>(high, UINT32_MAX));
     transport.low = static_cast<uint32_t>(std::min<long long>(low, UINT32_MAX));
-    if (transport.below && !transport.file_waiter) transport.below->set_write_limits(transport.high, transport.low);
+    if (transport.below && !transport.empty_waiter) transport.below->set_write_limits(transport.high, transport.low);
     Py_RETURN_NONE;
 }
 
-// _send_file(fd, offset, count): a future that is done when the bytes have been handed to the system.
-PyObject* send_file(PyObject* self, PyObject* args) {
-    int fd = -1;
-    long long from = 0, count = 0;
-    if (!PyArg_ParseTuple(args, "iLL", &fd, &from, &count)) return nullptr;
+// A future that is done when nothing is queued any more; until _reset_empty_waiter() nothing may be written.
+PyObject* make_empty_waiter(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
-    if (!may_write(transport)) return nullptr;
-    if (!transport.below || transport.is_closing)
-        return PyErr_SetString(PyExc_RuntimeError, "Transport is closing"), nullptr;
-    Object waiter = Object::owned(PyObject_CallMethod(transport.loop_object, "create_future", nullptr));
+    if (transport.empty_waiter) return PyErr_SetString(PyExc_RuntimeError, "Empty waiter is already set"), nullptr;
+    const Object waiter = Object::owned(PyObject_CallMethod(transport.loop_object, "create_future", nullptr));
     if (!waiter) return nullptr;
-    return translated([&]() -> PyObject* {
-        Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
-        if (!copy) return PyErr_SetFromErrno(PyExc_OSError);
-        Output output;
-        output.append(Output::FileRange{Ref<SharedFile>(new SharedFile(std::move(copy))), static_cast<uint64_t>(from),
-                                        static_cast<uint64_t>(count)});
+    transport.empty_waiter = Py_NewRef(waiter.get());
+    if (transport.below) transport.below->flush();
+    if (!transport.below || transport.below->queued() == 0) {
+        settle_empty_waiter(transport, nullptr);
+    } else {
         transport.below->set_write_limits(0, 0);
-        transport.below->write(std::move(output));
-        transport.file_waiter = Py_NewRef(waiter.get());
-        return waiter.release();
-    });
+    }
+    return PyErr_Occurred() ? nullptr : Py_NewRef(waiter.get());
+}
+
+PyObject* reset_empty_waiter(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    Py_CLEAR(transport.empty_waiter);
+    if (transport.below) transport.below->set_write_limits(transport.high, transport.low);
+    Py_RETURN_NONE;
 }
 
 PyObject* begin(PyObject* self, PyObject*) {
@@ -431,7 +440,7 @@ void visit_references(StreamTransport& transport, F&& visit) {
     visit(transport.local_name);
     visit(transport.peer_name);
     visit(transport.exception);
-    visit(transport.file_waiter);
+    visit(transport.empty_waiter);
     visit(transport.dictionary);
 }
 
@@ -492,8 +501,10 @@ PyMethodDef methods[] = {
     {"get_write_buffer_limits", get_write_buffer_limits, METH_NOARGS, nullptr},
     {"set_write_buffer_limits", function(set_write_buffer_limits), kKeywords, nullptr},
     {"get_extra_info", function(get_extra_info), kKeywords, nullptr},
-    {"_send_file", send_file, METH_VARARGS, nullptr},
+    {"_make_empty_waiter", make_empty_waiter, METH_NOARGS, nullptr},
+    {"_reset_empty_waiter", reset_empty_waiter, METH_NOARGS, nullptr},
     {"_begin", begin, METH_NOARGS, nullptr},
+    {"_end", end, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 PyGetSetDef attributes[] = {

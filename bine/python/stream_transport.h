@@ -39,7 +39,7 @@ struct StreamTransport {
     PyObject* local_name;
     PyObject* peer_name;
     PyObject* exception;       // why it was aborted
-    PyObject* file_waiter;     // resolved when a file has been sent
+    PyObject* empty_waiter;    // of who sends a file by itself: done when nothing is queued
     PyObject* dictionary;
     PyObject* weak_references;
     int fd;
@@ -48,6 +48,7 @@ struct StreamTransport {
     uint32_t low;
     bool is_buffered;
     bool is_closing;
+    bool is_aborted;
     bool is_paused;
     bool is_made;              // connection_made has been called
     bool has_ended;            // write_eof was called
@@ -61,8 +62,8 @@ StreamTransport* make_transport(Loop& loop, PyObject* protocol, PyObject* contex
 int open_transport(StreamTransport& transport, PyObject* socket);
 
 // The parts of its life that Wire tells it of.
-void file_sent(StreamTransport& transport) noexcept;
-void fail_waiters(StreamTransport& transport, PyObject* exception) noexcept;
+// A null exception: nothing is queued any more.
+void settle_empty_waiter(StreamTransport& transport, PyObject* exception) noexcept;
 void warn_unclosed(StreamTransport& transport) noexcept;
 // Gives back the socket and what it held.
 void end_transport(StreamTransport& transport) noexcept;
@@ -83,6 +84,9 @@ public:
 
     // Calls the protocol's connection_made, begins to read, and tells who waits.
     void begin();
+    // asyncio's transports tell connection_lost in the next iteration when nothing waits to be sent: so does this, without
+    // waiting for the driver.
+    void end();
     // What a buffered protocol left when it paused reading.
     bool holds_data() const noexcept { return !held_.empty(); }
     void deliver_held();

@@ -12,7 +12,9 @@ namespace {
 // A callback's context, for the length of a call.
 class InContext {
 public:
-    explicit InContext(PyObject* context) noexcept : context_(context) { entered_ = PyContext_Enter(context) == 0; }
+    explicit InContext(PyObject* context) noexcept : context_(context), entered_(PyContext_Enter(context) == 0) {
+        if (!entered_) PyErr_Clear();  // whoever calls is in it already
+    }
     ~InContext() {
         if (!entered_) return;
         // An error that is set is kept: leaving a context that was entered does not fail.
@@ -20,11 +22,10 @@ public:
     }
     InContext(const InContext&) = delete;
     InContext& operator=(const InContext&) = delete;
-    explicit operator bool() const noexcept { return entered_; }
 
 private:
-    PyObject* context_;
-    bool entered_;
+    PyObject* const context_;
+    const bool entered_;
 };
 
 }  // namespace
@@ -104,7 +105,6 @@ void Wire::data_received(std::string_view bytes) {
     StreamTransport& transport = *owner_;
     const Object kept = Object::borrowed(transport.object());
     const InContext inside(transport.context);
-    if (!inside) return loop_.protocol_failed(transport, "Fatal error: the transport's context is in use.");
     if (transport.is_buffered) return deliver_into_buffers(bytes);
     const Object data =
         Object::owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
@@ -175,7 +175,7 @@ void Wire::writing_resumed() {
     if (!owner_) return;
     StreamTransport& transport = *owner_;
     const Object kept = Object::borrowed(transport.object());
-    if (transport.file_waiter) file_sent(transport);
+    if (transport.empty_waiter) settle_empty_waiter(transport, nullptr);
     if (!std::exchange(transport.is_protocol_paused, false)) return;
     const InContext inside(transport.context);
     const Object done =
@@ -196,6 +196,13 @@ void Wire::connection_lost(const CloseReason& reason) {
     let_go();
 }
 
+void Wire::end() {
+    if (!owner_) return;
+    owner_->below = nullptr;
+    tell_lost(CloseReason(CloseReason::Kind::closed_here));
+    let_go();
+}
+
 void Wire::tell_lost(const CloseReason& reason) {
     StreamTransport& transport = *owner_;
     transport.is_closing = true;
@@ -203,7 +210,11 @@ void Wire::tell_lost(const CloseReason& reason) {
     if (!exception && reason.error()) exception = exception_of(*reason.error());
     if (!exception && PyErr_Occurred()) PyErr_Clear();
     PyObject* const told = exception ? exception.get() : Py_None;
-    fail_waiters(transport, exception.get());
+    if (transport.empty_waiter) {
+        const Object closed = Object::owned(
+            PyObject_CallFunction(PyExc_ConnectionError, "s", "Connection is closed by peer"));
+        settle_empty_waiter(transport, closed.get());
+    }
     if (!transport.is_made) begin();
     const InContext inside(transport.context);
     const Object done =

@@ -94,6 +94,7 @@ struct Reactor::Mailbox {
     std::atomic<Letter*> newest{nullptr};
     Letter* pending = nullptr;
     std::atomic<bool> stopping{false};
+    const bool* done = nullptr;  // what the innermost run_until() looks at
 };
 
 // Makes the reactor current, and at the end of the outermost turn destroys what was disposed of.
@@ -157,7 +158,9 @@ void Reactor::run() { run_until(false); }
 
 void Reactor::run_until(const bool& done) {
     thread_ = this_thread();
+    const bool* const outer = std::exchange(mailbox_->done, &done);
     while (!done && !mailbox_->stopping.exchange(false, std::memory_order_acq_rel)) turn(TimePoint::max());
+    mailbox_->done = outer;
 }
 
 void Reactor::stop() noexcept {
@@ -184,7 +187,8 @@ void Reactor::turn(TimePoint deadline) {
     run_calls(calls_[0]);
     expire_timers();
     now_is_old_ = true;  // the wait may be long
-    driver_->wait(has_ready_work() ? TimePoint::min() : std::min(deadline, timers_.next_deadline()));
+    const bool is_done = mailbox_->done && *mailbox_->done;
+    driver_->wait(has_ready_work() || is_done ? TimePoint::min() : std::min(deadline, timers_.next_deadline()));
     serve_second_lane();
 }
 

@@ -7,16 +7,13 @@ CPython's own loop, of whichever version this is: ``asyncio.SelectorEventLoop`` 
 import asyncio
 import functools
 import inspect
-import io
 import os
+import selectors
 import signal
-import socket
-import subprocess
 import sys
 import threading
-import warnings
 import weakref
-from asyncio import base_events, base_subprocess, events, exceptions, format_helpers, sslproto
+from asyncio import base_events, events, format_helpers, sslproto, unix_events
 from asyncio.log import logger
 
 from . import _bine
@@ -41,11 +38,11 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
         self._open(reactor)
         # Of the base's constructors only the part that has no selector.
         base_events.BaseEventLoop.__init__(self)
-        self._selector = None
+        self._selector = _Watched(self)
         self._signal_handlers = {}
         self._unix_server_sockets = {}
         self._transports = weakref.WeakValueDictionary()  # of the kinds that are asyncio's own
-        self._ssock = self._csock = None
+        self._make_self_pipe()
         self._pid = os.getpid()
         _open_loops.add(self)
 
@@ -111,8 +108,6 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
     # KeyboardInterrupt, comes in the next turn and not when something else happens.
 
     def _hear_signals(self):
-        if self._csock is None:
-            self._make_self_pipe()
         return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
 
     def _hear_signals_no_more(self, before):
@@ -121,15 +116,12 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
         elif before != -1:
             signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
 
-    def _close_self_pipe(self):
-        if self._csock is not None:
-            super()._close_self_pipe()
+    def _add_callback(self, handle):
+        if not handle._cancelled:
+            self._append(handle)
 
-    def add_signal_handler(self, sig, callback, *args):
-        if self._csock is None:
-            self._check_closed()
-            self._make_self_pipe()
-        super().add_signal_handler(sig, callback, *args)
+    def _add_callback_signalsafe(self, handle):
+        self._add_callback(handle)
 
     # What C++ asks for.
 
@@ -217,31 +209,24 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
     async def _sendfile_native(self, transport, file, offset, count):
         if not isinstance(transport, _bine.StreamTransport):
             return await super()._sendfile_native(transport, file, offset, count)
-        try:
-            fileno = file.fileno()
-            size = os.fstat(fileno).st_size
-        except (AttributeError, io.UnsupportedOperation, OSError) as error:
-            raise exceptions.SendfileNotAvailableError("not a regular file") from error
-        length = max(size - offset, 0)
-        if count is not None:
-            length = min(length, count)
-        if length == 0:
-            return 0
         was_reading = transport.is_reading()
         transport.pause_reading()
+        await transport._make_empty_waiter()
         try:
-            await transport._send_file(fileno, offset, length)
-            file.seek(offset + length)
+            # By another name, as the transport's own is the transport's.
+            with transport.get_extra_info("socket").dup() as sock:
+                sock.setblocking(False)
+                return await self.sock_sendfile(sock, file, offset, count, fallback=False)
         finally:
+            transport._reset_empty_waiter()
             if was_reading:
                 transport.resume_reading()
-        return length
 
     # Child processes: the kernel tells by a descriptor that one has ended; no thread waits and no signal is needed.
 
     async def _make_subprocess_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=None, **kwargs):
         waiter = self.create_future()
-        transport = _SubprocessTransport(self, protocol, args, shell, stdin, stdout, stderr, bufsize,
+        transport = unix_events._UnixSubprocessTransport(self, protocol, args, shell, stdin, stdout, stderr, bufsize,
                                          waiter=waiter, extra=extra, **kwargs)
         self._watch_child(transport)
         try:
@@ -273,25 +258,27 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
         self._add_reader(descriptor, ended)
 
 
-class _SubprocessTransport(base_subprocess.BaseSubprocessTransport):
-    """Starts a child as asyncio does; its standard input is a socket, of which the loop hears when the child closes it."""
+class _Watched:
+    """What a selector would say of the descriptors that a loop watches, for code that looks at ``loop._selector``."""
 
-    def _start(self, args, shell, stdin, stdout, stderr, bufsize, **kwargs):
-        ours = theirs = None
-        if stdin == subprocess.PIPE:
-            theirs, ours = socket.socketpair()
-            stdin = theirs
-        try:
-            self._proc = subprocess.Popen(args, shell=shell, stdin=stdin, stdout=stdout, stderr=stderr,
-                                          universal_newlines=False, bufsize=bufsize, **kwargs)
-            if ours is not None:
-                theirs.close()
-                self._proc.stdin = open(ours.detach(), "wb", buffering=bufsize)
-                ours = None
-        finally:
-            if ours is not None:
-                theirs.close()
-                ours.close()
+    def __init__(self, loop):
+        self._loop = weakref.ref(loop)
+
+    def get_key(self, file):
+        fd = file if isinstance(file, int) else file.fileno()
+        loop = self._loop()
+        handles = None if loop.is_closed() else loop._watched(fd)
+        if handles is None:
+            raise KeyError(f"{file!r} is not registered")
+        reader, writer = handles
+        watched_for = (selectors.EVENT_READ if reader else 0) | (selectors.EVENT_WRITE if writer else 0)
+        return selectors.SelectorKey(file, fd, watched_for, handles)
+
+    def unregister(self, file):
+        key = self.get_key(file)
+        self._loop()._remove_reader(key.fd)
+        self._loop()._remove_writer(key.fd)
+        return key
 
 
 class _DebugHandle(events.Handle):
