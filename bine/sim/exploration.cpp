@@ -47,10 +47,11 @@ std::string how_it_ended(int status) {
     return "the process ended with status " + std::to_string(WEXITSTATUS(status));
 }
 
-// What can be passed to --replay: the text, or when that is long, the name of a file that holds it.
-std::string passable(std::string text, uint64_t seed) {
+// What can be passed to --replay: the text, or when that is long, the name of a file that holds it. The file is beside
+// the program, where what is built is, wherever that is called from.
+std::string passable(std::string text, const std::string& program, uint64_t seed) {
     if (text.size() <= kMostShown) return text;
-    const std::string name = "choices-" + std::to_string(seed) + ".txt";
+    const std::string name = program + ".seed-" + std::to_string(seed) + ".choices";
     std::FILE* file = std::fopen(name.c_str(), "w");
     if (!file) return text;
     std::fprintf(file, "%s\n", text.c_str());
@@ -314,7 +315,7 @@ void Exploration::explain(const Failure& failure) {
         const auto others = std::count_if(choices->begin(), choices->end(), [](uint64_t one) { return one != 0; });
         std::printf("%s fails too, with %lld choices that are not the plainest:\n    %s --replay '%s'\n\n",
                     others == 0 ? "the plainest run of all" : "a plainer run", static_cast<long long>(others),
-                    again.c_str(), passable(to_text(*choices), failure.seed).c_str());
+                    again.c_str(), passable(to_text(*choices), options_.program, failure.seed).c_str());
     }
     tell_story(failure, choices ? &*choices : nullptr);
 }

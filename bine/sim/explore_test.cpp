@@ -10,6 +10,7 @@
 
 #include "bine/async/sleep.h"
 #include "bine/reactor/reactor.h"
+#include "bine/testing/temp_folder.h"
 
 namespace bine::sim {
 namespace {
@@ -20,14 +21,14 @@ struct Explored {
 };
 
 // The program in a process of its own, as from a shell.
-Explored run(std::vector<const char*> arguments, std::vector<Scenario> scenarios) {
+Explored run(std::vector<const char*> arguments, std::vector<Scenario> scenarios, const char* program = "kv_sim") {
     std::FILE* output = std::tmpfile();
     std::fflush(nullptr);
     const pid_t child = ::fork();
     if (child == 0) {
         ::dup2(::fileno(output), STDOUT_FILENO);
         ::dup2(::fileno(output), STDERR_FILENO);
-        arguments.insert(arguments.begin(), "kv_sim");
+        arguments.insert(arguments.begin(), program);
         const int status =
             explore(static_cast<int>(arguments.size()), const_cast<char**>(arguments.data()), std::move(scenarios));
         std::fflush(nullptr);
@@ -89,6 +90,21 @@ TEST_CASE("a broken promise is told with its seed, its replay and a plainer run"
     const Explored again = run({"bad", "--seed", "1", "--replay", choices.c_str()}, with_bad(bad));
     CHECK(again.status == 1);
     CHECK(says(again, "bad, seed 1: never a seven"));
+}
+
+TEST_CASE("choices that are too many for a command line are in a file beside the program") {
+    const auto bad = [](World& world) {
+        uint64_t sum = 0;
+        for (int i = 0; i < 1000; ++i) sum += world.choose("a die", 6);
+        world.check(sum < 2000, "never two thousand");
+    };
+    const testing::TempFolder folder;
+    const std::string program = folder.path("program");
+    const Explored done = run({"bad", "--seeds", "1", "--twice-in", "0"}, with_bad(bad), program.c_str());
+    CHECK(done.status == 1);
+    const std::string choices = "@" + program + ".seed-1.choices";
+    CHECK(says(done, "--replay '" + choices + "'"));
+    CHECK(says(run({"bad", "--seed", "1", "--replay", choices.c_str()}, with_bad(bad)), "bad, seed 1: never two thousand"));
 }
 
 TEST_CASE("a process that dies is a failure of the world it was in") {
