@@ -88,7 +88,7 @@ def main():
     parser.add_argument("--fix", action="store_true", help="format: write the files")
     parser.add_argument("--changed", action="store_true")
     parser.add_argument("--all", action="store_true")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     files = ours(options.files) if options.files else every() if options.all else changed()
     if options.what == "format":
         failed = check_format(files, options.fix)

@@ -104,7 +104,8 @@ TEST_CASE("choices that are too many for a command line are in a file beside the
     CHECK(done.status == 1);
     const std::string choices = "@" + program + ".seed-1.choices";
     CHECK(says(done, "--replay '" + choices + "'"));
-    CHECK(says(run({"bad", "--seed", "1", "--replay", choices.c_str()}, with_bad(bad)), "bad, seed 1: never two thousand"));
+    CHECK(says(run({"bad", "--seed", "1", "--replay", choices.c_str()}, with_bad(bad)),
+               "bad, seed 1: never two thousand"));
 }
 
 TEST_CASE("a process that dies is a failure of the world it was in") {
