@@ -4,6 +4,7 @@
     bench/harness_test.py BUILD_DIRECTORY
 """
 
+import argparse
 import os
 import pathlib
 import signal
@@ -17,9 +18,9 @@ import unittest
 from xml.etree import ElementTree
 
 from harness import client, counting, peers, plots, rates, report, soak, tls
-from harness.figures import Judgement, Result, quartiles
+from harness.figures import Judgement, Result, exit_status, failed_of, quartiles
 from harness.machine import ROOT, Failure, Machine, NotAvailable
-from harness.servers import BINE, Contender, Scratch, Server, finish_load, own_contenders, probe, start_load, tls_contenders
+from harness.servers import BINE, SOME_FAILED, Contender, Scratch, Server, finish_load, own_contenders, probe, start_load, tls_contenders
 
 BUILD = pathlib.Path(sys.argv.pop(1) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else "build/release").resolve()
 SLICE = ["--connections", "4", "--rounds", "2", "--seconds", "0.05", "--warm-up", "0.01"]
@@ -50,6 +51,13 @@ class Judgements(unittest.TestCase):
     def test_a_target_within_the_quartiles_is_close(self):
         self.assertTrue(Judgement("a", 0.95, 0.95, spread=(0.9, 1.0)).close)
         self.assertFalse(Judgement("a", 0.99, 0.95, spread=(0.97, 1.0)).close)
+
+    def test_what_failed_is_told_and_is_no_success(self):
+        results = {"http": Result(judgements=[Judgement("a", 1, 1)]), "peers": Result(failed=["hello: Node http: no whole answer"])}
+        failed = failed_of(results, {"churn": Failure("nobody")})
+        self.assertEqual(failed, "failed: peers: hello: Node http: no whole answer; churn: nobody")
+        self.assertEqual((exit_status(results, failed), exit_status(results, failed_of({"http": results["http"]}, {}))), (2, 0))
+        self.assertEqual(exit_status({"a": Result(judgements=[Judgement("a", 0.5, 1)])}, ""), 1)
 
     def test_one_value_is_its_own_quartiles(self):
         self.assertEqual(quartiles([3]), (3, 3))
@@ -338,8 +346,31 @@ class Loads(unittest.TestCase):
             threading.Thread(target=echo_wrongly, args=(listener,), daemon=True).start()
             done = subprocess.run([machine().need("load"), "echo", "--size", "64", "--connections", "1", "--server",
                                    f"{listener.getsockname()[1]}:{os.getpid()}"], capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, SOME_FAILED)
         self.assertIn("wrong bytes", done.stderr)
+
+    def test_whoever_fails_fails_alone(self):
+        with Scratch() as scratch:
+            floor, wrong, leaving = own_contenders(machine(), "echo", scratch)[0], planted_echo(WRONG), planted_echo(LEAVING)
+            result = Result()
+            options = argparse.Namespace(series=2, rounds=2, seconds=0.05, warm_up=0.01, connections=4)
+            case = rates.Case("echo", "messages/s", ("echo", "--size", "64"), ())
+            rounds, failed = rates.measure_alone(machine(), [wrong, floor, leaving], case, scratch, options, result)
+        self.assertEqual([set(one) for one in rounds], [{"floor epoll", "round_trip_ns"}] * 4)
+        self.assertIn("wrong bytes", failed["wrong"])
+        self.assertIn("connection 0 was lost", failed["leaving"])
+        rows = rates.table_of(case, rounds, [wrong, floor, leaving], failed)[1]
+        self.assertEqual([(row[0], row[1] == "no answer", row[2]) for row in rows], [("wrong", True, "-"), ("floor epoll", False, "1.00"), ("leaving", True, "-")])
+        self.assertEqual(sorted(one.split(":")[1] for one in result.failed), [" leaving", " wrong"])
+
+    def test_a_case_that_nobody_can_measure_is_told_and_the_next_one_goes_on(self):
+        result = Result()
+        options = argparse.Namespace(series=1, rounds=1, seconds=0.05, warm_up=0.01, connections=1)
+        with Scratch() as scratch:
+            floor = own_contenders(machine(), "echo", scratch)[0]
+            rounds, failed = rates.measure_alone(machine(), [floor], rates.Case("odd", "x/s", ("no-such-load",), ()), scratch, options, result)
+        self.assertEqual((rounds, result.failed), ([], ["odd: load: unknown mode no-such-load"]))
+        self.assertEqual(rates.table_of(rates.Case("odd", "x/s", (), ()), rounds, [floor], failed)[1][0][1], "no answer")
 
     def test_a_lost_connection_is_found(self):
         server = Server(machine(), Contender("floor", (machine().need("floor_echo_epoll"), "0"), "epoll"))
@@ -348,6 +379,28 @@ class Loads(unittest.TestCase):
                 load = start_load(machine(), [server], ["echo", "--seconds", "20"])
                 threading.Timer(0.5, server.process.kill).start()
                 finish_load(load)
+
+
+ECHO = """
+import socket, threading
+def serve(client, number):
+    for turn in range(10**9):
+        data = client.recv(64)
+        if not data: return
+        {fault}
+        client.sendall(data)
+listener = socket.create_server(("127.0.0.1", 0))
+print("port", listener.getsockname()[1], flush=True)
+for number in range(10**9):
+    threading.Thread(target=serve, args=(listener.accept()[0], number), daemon=True).start()
+"""
+WRONG = ("wrong", "if turn > 5: data = bytes([data[0] ^ 1]) + data[1:]")
+LEAVING = ("leaving", "if number == 0 and turn > 5: return client.close()")
+
+
+def planted_echo(planted):
+    name, fault = planted
+    return Contender(name, (sys.executable, "-c", ECHO.format(fault=fault)))
 
 
 def echo_wrongly(listener):

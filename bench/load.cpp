@@ -1,7 +1,8 @@
 // The load generator: keeps every connection of one server busy with one exchange after the other, then those of the next
 // server, in short slices that alternate, so that a change of the machine's mood hits all servers alike. It checks every byte
 // that comes back and prints one line of JSON for each slice. It is on io_uring so that it costs less than what it measures.
-// Any wrong, missing or surplus byte ends it with a message and status 1. `load` alone prints its usage.
+// A server with any wrong, missing or surplus byte is left out from there on: its line says why, and so does status 3, when
+// the others have been measured. Status 1: nothing could be. `load` alone prints its usage.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -70,6 +71,8 @@ struct Options {
     double seconds = 2;
 };
 
+constexpr int kSomeFailed = 3;  // exit status
+
 // Of a slice's time, waited for a processor: beyond it the figures are of other programs.
 constexpr double kStarved = 0.1;
 
@@ -96,11 +99,12 @@ double starved_ns(const Spent& before, const Spent& after, double elapsed_ns) {
     return std::clamp(static_cast<double>(after.waiting - before.waiting), 0.0, std::max(idle, 0.0));
 }
 
-// One server with what is asked of it.
+// One server with what is asked of it. Whatever one that failed still has to say is left where it is.
 struct Target {
     Server server;
     std::unique_ptr<Workload> workload;
     std::unique_ptr<LoadDriver> load;
+    bool failed = false;
 };
 
 struct Progress {
@@ -198,20 +202,48 @@ std::unique_ptr<LoadDriver> make_load(const Options& options, const Server& serv
     return std::make_unique<ClosedLoad>(workload, server.port, options.connections);
 }
 
-// Who goes first changes from round to round.
-void measure_all(const Options& options) {
-    std::vector<Target> targets;
-    for (const Server& server : options.servers) {
-        auto workload = make_workload(options, server);
-        auto load = make_load(options, server, *workload);
-        targets.push_back({server, std::move(workload), std::move(load)});
+// As a string of JSON; what is not plain is a question mark.
+std::string quoted(std::string_view text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += c >= ' ' && c <= '~' ? c : '?';
+    }
+    return quoted + '"';
+}
+
+// Does what is to be done with one server: it fails alone.
+template <class Work>
+void attempt(Target& target, std::size_t index, std::size_t round, Work work) {
+    if (target.failed) return;
+    try {
+        work();
+    } catch (const std::exception& error) {
+        target.failed = true;
+        std::fprintf(stderr, "load: %s\n", error.what());
+        std::printf("{\"round\": %zu, \"server\": %zu, \"failed\": %s}\n", round, index, quoted(error.what()).c_str());
+        std::fflush(stdout);
+    }
+}
+
+// Who goes first changes from round to round. Whether no server failed.
+bool measure_all(const Options& options) {
+    std::vector<Target> targets(options.servers.size());
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+        Target& target = targets[i];
+        target.server = options.servers[i];
+        attempt(target, i, 0, [&] {
+            target.workload = make_workload(options, target.server);
+            target.load = make_load(options, target.server, *target.workload);
+        });
     }
     for (std::size_t round = 0; round < options.rounds; ++round) {
         for (std::size_t i = 0; i < targets.size(); ++i) {
             const std::size_t index = round % 2 == 0 ? i : targets.size() - 1 - i;
-            measure(targets[index], index, round, options);
+            attempt(targets[index], index, round, [&] { measure(targets[index], index, round, options); });
         }
     }
+    return std::ranges::none_of(targets, [](const Target& target) { return target.failed; });
 }
 
 // The whole answer to question `index`, each byte of it checked.
@@ -326,15 +358,16 @@ void end_at(unsigned seconds) {
     alarm(seconds);
 }
 
-void run(const Options& options) {
+// The exit status.
+int run(const Options& options) {
     raise_descriptor_limit();
     const double slices = static_cast<double>(options.rounds * options.servers.size());
     end_at(static_cast<unsigned>(3 * slices * (options.warm_up + options.seconds)) + 60);
     // What waits for a moment must not wait longer.
     prctl(PR_SET_TIMERSLACK, 1UL);
-    if (options.mode.starts_with("idle-")) return stay_idle(options);
+    if (options.mode.starts_with("idle-")) return stay_idle(options), 0;
     constexpr std::string_view kModes[] = {"http", "churn", "paced", "echo", "tls", "tls-new", "tls-resumed"};
-    if (std::ranges::find(kModes, options.mode) != std::end(kModes)) return measure_all(options);
+    if (std::ranges::find(kModes, options.mode) != std::end(kModes)) return measure_all(options) ? 0 : kSomeFailed;
     fail("unknown mode " + options.mode);
 }
 
@@ -347,8 +380,7 @@ int main(int argc, char** argv) {
             bench::print_requests();
             return 0;
         }
-        bench::run(bench::parse_arguments({argv, static_cast<std::size_t>(argc)}));
-        return 0;
+        return bench::run(bench::parse_arguments({argv, static_cast<std::size_t>(argc)}));
     } catch (const std::exception& error) {
         std::fprintf(stderr, "load: %s\n", error.what());
         return 1;

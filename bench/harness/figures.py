@@ -76,9 +76,26 @@ class Result:
     tables: list = dataclasses.field(default_factory=list)
     judgements: list = dataclasses.field(default_factory=list)
     absent: dict = dataclasses.field(default_factory=dict)
+    failed: list = dataclasses.field(default_factory=list)  # "case: who: why", of what was to be measured
     data: dict = dataclasses.field(default_factory=dict)
     # For the figures of the page: title -> (x labels or None, {series: values}, unit).
     plots: dict = dataclasses.field(default_factory=dict)
+
+
+def failed_of(results, failures):
+    """What was to be measured and was not, in one line; empty when nothing failed. `failures`: {area: why}."""
+    failed = [f"{area}: {one}" for area, result in results.items() for one in result.failed]
+    failed += [f"{area}: {why}" for area, why in failures.items()]
+    return f"failed: {'; '.join(failed)}" if failed else ""
+
+
+def exit_status(results, failed):
+    judged = [one for result in results.values() for one in result.judgements if one.target is not None]
+    if failed:
+        return 2
+    if any(one.value is not None and not one.reached for one in judged):
+        return 1
+    return 2 if any(one.value is None for one in judged) else 0
 
 
 def print_table(header, rows):

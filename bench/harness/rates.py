@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import subprocess
 
 from . import peers
 from .figures import Judgement, Result, median, quartiles
@@ -131,7 +132,7 @@ def contenders_of(machine, kind, scratch, options):
 
 
 def measure_series(machine, contenders, case, scratch, options):
-    """Fresh servers, and rounds that alternate between them in slices; one dictionary a round."""
+    """Fresh servers, and rounds that alternate between them in slices: (one dictionary a round, {name: why it failed})."""
     seconds = options.seconds * (4 if case.slow else 1)
     load = [word.replace("FILES/", f"{scratch.files}/") for word in case.load]
     arguments = [*load, "--connections", str(case.connections or options.connections), "--rounds", str(options.rounds)]
@@ -140,11 +141,15 @@ def measure_series(machine, contenders, case, scratch, options):
     arguments += ["--seconds", str(seconds), "--warm-up", str(warm_up)]
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(Server(machine, one)) for one in contenders]
-        slices = finish_load(start_load(machine, servers, arguments))
-    rounds = [{} for _ in range(options.rounds)]
+        slices = finish_load(start_load(machine, servers, arguments), each_alone=True)
+    rounds, failed = [{} for _ in range(options.rounds)], {}
     for one in slices:
-        rounds[one["round"]][contenders[one["server"]].name] = one
-    return rounds
+        name = contenders[one["server"]].name
+        if "failed" in one:
+            failed[name] = one["failed"]
+        else:
+            rounds[one["round"]][name] = one
+    return rounds, failed
 
 
 def undisturbed(rounds, *names):
@@ -160,17 +165,36 @@ def counting(rounds, *names):
 
 
 def measure_case(machine, contenders, case, scratch, options):
-    """All series of one case, one after the other."""
-    rounds = []
+    """All series of one case, one after the other: (rounds, {name: why it failed}). Who fails in one series is in no round."""
+    rounds, failed = [], {}
     for number in range(options.series):
         round_trip = machine.round_trip()
-        series = measure_series(machine, contenders, case, scratch, options)
+        series, failed_now = measure_series(machine, contenders, case, scratch, options)
+        failed.update(failed_now)
+        contenders = [one for one in contenders if one.name not in failed]
         rounds += [{**one, "round_trip_ns": round_trip} for one in series]
         rates = ", ".join(f"{one.name} {median(entry[one.name]['rate'] for entry in series) * case.units:,.0f}" for one in contenders)
         say(f"  {case.title}: series {number + 1} of {options.series}: {rates} {case.unit}; round trip {round_trip} ns")
+        for name, why in failed_now.items():
+            say(f"  {case.title}: {name} failed: {why}")
+        if not contenders:
+            return [], failed
+    rounds = [{name: entry for name, entry in one.items() if name not in failed} for one in rounds]
     names = [one.name for one in contenders]
     say(f"  {len(rounds)} rounds, undisturbed: " + ", ".join(f"{name} {len(undisturbed(rounds, name))}" for name in names))
-    return rounds
+    return rounds, failed
+
+
+def measure_alone(machine, contenders, case, scratch, options, result):
+    """The same; a case that cannot be measured at all is none of the others' business. What failed is in `result`."""
+    try:
+        rounds, failed = measure_case(machine, contenders, case, scratch, options)
+        result.failed += [f"{case.title}: {name}: {why}" for name, why in failed.items()]
+        return rounds, failed
+    except (Failure, subprocess.SubprocessError) as why:
+        say(f"  {case.title}: not measured: {why}")
+        result.failed.append(f"{case.title}: {why}")
+        return [], {one.name: str(why) for one in contenders}
 
 
 def ratios(rounds, ours, yardstick, by_cpu):
@@ -200,12 +224,15 @@ def judge(case, goal, rounds, absent):
     return judgement
 
 
-def table_of(case, rounds, contenders):
-    """One line a contender; ratios to the first of them."""
-    first = contenders[0].name
+def table_of(case, rounds, contenders, failed=()):
+    """One line a contender; ratios to the first of them that answered."""
     header = [case.title, case.unit, "rate", "quartiles", "cpu", "cpu ns", "busy", "client busy", "trip ns"]
+    first = next((one.name for one in contenders if one.name not in failed), None)
     rows = []
     for one in contenders:
+        if one.name in failed:
+            rows.append([one.name, "no answer", *["-"] * (len(header) - 2)])
+            continue
         paired = ratios(rounds, one.name, first, False)
         count, _ = counting(rounds, one.name)
         of = {key: median(entry[one.name][key] for entry in count) for key in ("rate", "server_cpu_ns", "server_busy", "client_busy")}
@@ -228,10 +255,11 @@ def run(machine, area, options):
             result.absent.update(absent)
             if not contenders:
                 raise Failure(f"nobody to measure: {absent}")
-            rounds = measure_case(machine, contenders, case, scratch, options)
-            result.tables.append(table_of(case, rounds, contenders))
+            rounds, failed = measure_alone(machine, contenders, case, scratch, options, result)
+            result.tables.append(table_of(case, rounds, contenders, failed))
             goals = (Goal(("bine epoll",), "floor epoll"),) if options.self_test else case.goals
-            result.judgements += [judge(case, goal, rounds, absent) for goal in goals]
+            missing = {**absent, **{name: f"no answer: {why}" for name, why in failed.items()}}
+            result.judgements += [judge(case, goal, rounds, missing) for goal in goals]
             result.data[case.title] = rounds
     add_plots(area, result)
     return result
@@ -241,6 +269,8 @@ def add_plots(area, result):
     """The rates of all contenders, as shares of the first one's."""
     series = {}
     for title, rounds in result.data.items():
+        if not rounds:
+            continue
         names = [name for name in rounds[0] if name != "round_trip_ns"]
         for name in names:
             series.setdefault(name, {})[title] = median(ratios(rounds, name, "floor epoll" if "floor epoll" in names else names[-1], False))

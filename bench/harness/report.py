@@ -111,6 +111,7 @@ def section(page, area, result):
     if result.judgements:
         parts.append(markdown_table(JUDGED, [one.row() for one in result.judgements]))
     parts += [f"Not available: {name}: {why}" for name, why in result.absent.items()]
+    parts += [f"Failed: {one}" for one in result.failed]
     return parts
 
 
