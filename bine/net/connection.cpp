@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bine/base/log.h"
+#include "bine/net/retire.h"
 
 namespace bine {
 
@@ -55,16 +56,6 @@ struct Connection::Rare {
     Address local;
     Address peer;
 };
-
-namespace {
-
-// Keeps a protocol that was replaced until nothing of it is on the stack.
-struct Retired final : Disposable {
-    explicit Retired(std::unique_ptr<Protocol> p) : protocol(std::move(p)) {}
-    std::unique_ptr<Protocol> protocol;
-};
-
-}  // namespace
 
 Connection::Connection(Reactor& reactor, const Options& options) : reactor_(reactor), lane_(options.lane) {
     if (options.idle_timeout > Duration(0)) rare().idle = std::make_unique<IdleTimer>(*this, options.idle_timeout);
@@ -298,7 +289,7 @@ void Connection::abort(Error reason) noexcept {
 
 void Connection::replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) {
     if (lost_) return;
-    reactor_.dispose(std::make_unique<Retired>(std::exchange(protocol_, std::move(next))));
+    retire(reactor_, std::exchange(protocol_, std::move(next)));
     if (std::exchange(pause_told_, false)) reactor_.call_soon(*this, lane_);
     guarded("connection_made", [this] { protocol_->connection_made(*this); });
     if (end_ == End::none && !leftover.empty()) {

@@ -3,17 +3,9 @@
 #include <utility>
 
 #include "bine/base/log.h"
+#include "bine/net/retire.h"
 
 namespace bine::testing {
-
-namespace {
-
-struct EndedProtocol final : Disposable {
-    explicit EndedProtocol(std::unique_ptr<Protocol> ended) : protocol(std::move(ended)) {}
-    std::unique_ptr<Protocol> protocol;
-};
-
-}  // namespace
 
 MemoryConnection::MemoryConnection(Reactor& reactor, Address local, Address peer)
     : reactor_(reactor), local_(std::move(local)), peer_(std::move(peer)) {}
@@ -127,7 +119,7 @@ void MemoryConnection::forget_sent(std::size_t count) noexcept {
 
 void MemoryConnection::replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) {
     if (lost_) return;
-    dispose_protocol();
+    retire(reactor_, std::move(protocol_));
     if (std::exchange(told_writing_paused_, false) && writing_paused_) {
         pause_due_ = true;
         call_soon();
@@ -135,10 +127,6 @@ void MemoryConnection::replace_protocol(std::unique_ptr<Protocol> next, std::str
     start(std::move(next));
     if (!leftover.empty() && !closing_) guarded([&] { protocol_->data_received(leftover); });
     if (told_end_ && !closing_) tell_end();
-}
-
-void MemoryConnection::dispose_protocol() noexcept {
-    if (protocol_) reactor_.dispose(std::make_unique<EndedProtocol>(std::move(protocol_)));
 }
 
 void MemoryConnection::arrive(std::string_view bytes) {
@@ -199,7 +187,7 @@ void MemoryConnection::lose() noexcept {
     } catch (...) {
         log::error("testing", "connection_lost threw", {{"error", Error::from_current_exception().text()}});
     }
-    dispose_protocol();
+    retire(reactor_, std::move(protocol_));
 }
 
 }  // namespace bine::testing

@@ -93,7 +93,6 @@ private:
     void tell_writing();
     void tell_end();
     void lose() noexcept;
-    void dispose_protocol() noexcept;
 
     Reactor& reactor_;
     Address local_;

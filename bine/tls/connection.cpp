@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bine/base/log.h"
+#include "bine/net/retire.h"
 
 namespace bine::tls {
 
@@ -20,11 +21,6 @@ constexpr std::size_t kCachedPiece = 65536;  // of a file, what is in memory
 constexpr std::size_t kCachedAtOnce = 8;     // then others have their turn
 constexpr uint64_t kSmallQueue = 65536;
 constexpr uint64_t kMostAnswers = 16384;  // six hundred times new keys
-
-struct Retired final : Disposable {
-    explicit Retired(std::unique_ptr<Protocol> p) : protocol(std::move(p)) {}
-    std::unique_ptr<Protocol> protocol;
-};
 
 Error cut_off() {
     return Error(Errc::end_of_stream,
@@ -368,13 +364,9 @@ void TlsConnection::abort(Error reason) noexcept {
     below_->abort(std::move(reason));
 }
 
-void TlsConnection::dispose_protocol() {
-    if (protocol_) reactor_->dispose(std::make_unique<Retired>(std::move(protocol_)));
-}
-
 void TlsConnection::replace_protocol(std::unique_ptr<Protocol> next, std::string_view leftover) {
     if (lost_) return;
-    dispose_protocol();
+    retire(*reactor_, std::move(protocol_));
     protocol_ = std::move(next);
     if (std::exchange(pause_told_, false)) reactor_->call_soon(*this);
     guarded("connection_made", [this] { protocol_->connection_made(*this); });

@@ -92,7 +92,6 @@ private:
     void tell_end();
     void fail(Error error);
     void tell_handshake_failed(const Error& error);
-    void dispose_protocol();
     template <class F>
     void guarded(std::string_view what, F&& callback) noexcept;
 
