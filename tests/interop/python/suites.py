@@ -1,0 +1,103 @@
+"""The suites: what each needs installed, and the program that runs its tests.
+
+A suite is an environment of its own, kept between runs; the versions are fixed here, and a change of them makes it anew.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+import shutil
+import subprocess
+
+from outcome import Impossible
+
+HERE = pathlib.Path(__file__).resolve().parent
+INSIDE = HERE / "inside"
+UVLOOP = "uvloop==0.23.0"
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    name: str
+    program: tuple  # of the suite's Python: words; {source} is the folder of the unpacked sdist
+    about: str
+    packages: tuple = ()
+    sdist: str = ""  # what of the registry has the tests, when what is installed has not
+    python: str = "3.11"
+    patience: float = 30  # seconds for one test
+    short: bool = False  # is run when nothing is named
+
+
+def cpython(version):
+    return Suite(f"cpython-{version}", (str(INSIDE / "cpython_suite.py"),), "CPython's tests of asyncio",
+                 python=version, patience=15, short=True)
+
+
+SUITES = {suite.name: suite for suite in (
+    cpython("3.10"), cpython("3.11"), cpython("3.12"), cpython("3.13"),
+)}
+
+
+def interpreter(version):
+    """The path of a Python of this version; one that has its tests goes before one that has not."""
+    versions = pathlib.Path.home() / ".pyenv" / "versions"
+    built = [path / "bin" / "python" for path in versions.glob(f"{version}.*")]
+    for path in [*sorted(built, key=lambda path: [int(part) for part in path.parts[-3].split(".")], reverse=True),
+                 shutil.which(f"python{version}")]:
+        if path and works(path, f"import sys, venv, ensurepip; assert '%d.%d' % sys.version_info[:2] == '{version}'"):
+            return path
+    raise Impossible(f"there is no Python {version} here")
+
+
+def works(python, code):
+    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def log_of(folder, *words):
+    """Runs a command with its output in a file of the folder."""
+    log = folder / "install.log"
+    with log.open("a") as output:
+        print("$", *words, file=output, flush=True)
+        done = subprocess.run(list(map(str, words)), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                              timeout=900, check=False)
+    if done.returncode:
+        raise Impossible(f"{' '.join(map(str, words[:6]))} ... failed: {log}")
+
+
+class Installed:
+    """A suite's environment in `folder`, with the loops of others and what the suite needs."""
+
+    def __init__(self, suite, folder):
+        self.suite, self.folder = suite, folder
+        self.python = folder / "bin" / "python"
+        self.source = folder / "source"
+
+    def wanted(self):
+        return hashlib.sha256(repr((UVLOOP, self.suite.packages, self.suite.sdist, self.suite.python)).encode()).hexdigest()
+
+    def install(self):
+        stamp = self.folder / "installed"
+        if stamp.exists() and stamp.read_text() == self.wanted():
+            return
+        python = interpreter(self.suite.python)
+        print(f"{self.suite.name}: installing into {self.folder}", flush=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        log_of(self.folder, python, "-m", "venv", self.folder)
+        log_of(self.folder, self.python, "-m", "pip", "install", UVLOOP, *self.suite.packages)
+        if self.suite.sdist:
+            self.unpack()
+        stamp.write_text(self.wanted())
+
+    def unpack(self):
+        packed = self.folder / "sdist"
+        name = self.suite.sdist.partition("==")[0]
+        log_of(self.folder, self.python, "-m", "pip", "download", "--no-deps", "--no-binary", name, "--dest", packed,
+               self.suite.sdist)
+        [archive] = packed.iterdir()
+        shutil.unpack_archive(archive, self.folder / "unpacked")
+        [top] = (self.folder / "unpacked").iterdir()
+        top.rename(self.source)
+
+    def command(self, *arguments):
+        return [str(self.python), *(word.format(source=self.source) for word in self.suite.program), *arguments]
