@@ -23,6 +23,7 @@ class Suite:
     about: str
     packages: tuple = ()
     sdist: str = ""  # what of the registry has the tests, when what is installed has not
+    hides: tuple = ()  # folders of the sdist that would be imported instead of what is installed
     python: str = "3.11"
     patience: float = 30  # seconds for one test
     short: bool = False  # is run when nothing is named
@@ -35,6 +36,8 @@ def cpython(version):
 
 SUITES = {suite.name: suite for suite in (
     cpython("3.10"), cpython("3.11"), cpython("3.12"), cpython("3.13"),
+    Suite("uvloop", (str(INSIDE / "uvloop_suite.py"), "{source}/tests"), "uvloop's own tests",
+          packages=("aiohttp==3.14.5", "psutil==7.1.3", "pyOpenSSL==26.4.0"), sdist=UVLOOP, hides=("uvloop",)),
 )}
 
 
@@ -73,7 +76,8 @@ class Installed:
         self.source = folder / "source"
 
     def wanted(self):
-        return hashlib.sha256(repr((UVLOOP, self.suite.packages, self.suite.sdist, self.suite.python)).encode()).hexdigest()
+        return hashlib.sha256(repr(
+            (UVLOOP, self.suite.packages, self.suite.sdist, self.suite.hides, self.suite.python)).encode()).hexdigest()
 
     def install(self):
         stamp = self.folder / "installed"
@@ -98,6 +102,8 @@ class Installed:
         shutil.unpack_archive(archive, self.folder / "unpacked")
         [top] = (self.folder / "unpacked").iterdir()
         top.rename(self.source)
+        for folder in self.suite.hides:
+            shutil.rmtree(self.source / folder)
 
     def command(self, *arguments):
         return [str(self.python), *(word.format(source=self.source) for word in self.suite.program), *arguments]
