@@ -14,6 +14,7 @@ from outcome import Impossible
 HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = HERE / "inside"
 UVLOOP = "uvloop==0.23.0"
+PYTEST = ("pytest==9.2.0",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,20 @@ SUITES = {suite.name: suite for suite in (
     cpython("3.10"), cpython("3.11"), cpython("3.12"), cpython("3.13"),
     Suite("uvloop", (str(INSIDE / "uvloop_suite.py"), "{source}/tests"), "uvloop's own tests",
           packages=("aiohttp==3.14.5", "psutil==7.1.3", "pyOpenSSL==26.4.0"), sdist=UVLOOP, hides=("uvloop",)),
+    Suite("uvicorn", (str(INSIDE / "uvicorn_suite.py"), "tests"), "uvicorn's own tests",
+          packages=("uvicorn[standard]==0.54.0", *PYTEST, "pytest-mock==3.15.1", "trustme==1.2.1", "cryptography==46.0.3",
+                    "httpx2", "a2wsgi==1.10.10", "wsproto==1.3.2", "zttp"),
+          sdist="uvicorn==0.54.0", hides=("uvicorn",)),
+    Suite("anyio", (str(INSIDE / "anyio_suite.py"), "tests"), "anyio's own tests",
+          packages=("anyio==4.16.0", *PYTEST, "pytest-mock==3.15.1", "pytest-timeout==2.4.0", "trustme==1.2.1", "truststore",
+                    "blockbuster", "hypothesis", "psutil==7.1.3"),
+          sdist="anyio==4.16.0", hides=("src",)),
+    Suite("aiohttp", (str(INSIDE / "pytest_suite.py"), "tests"), "aiohttp's own tests",
+          packages=("aiohttp==3.14.5", *PYTEST, "pytest-mock==3.15.1", "pytest-timeout==2.4.0", "trustme==1.2.1",
+                    "blockbuster", "freezegun", "proxy.py", "re-assert", "isal", "zlib_ng", "pytest-xdist", "pytest-codspeed", "python-on-whales"),
+          sdist="aiohttp==3.14.5", hides=("aiohttp",)),
+    Suite("tornado", (str(INSIDE / "tornado_suite.py"),), "Tornado's own tests",
+          packages=("tornado==6.6.1", "pycurl", "Twisted==26.10.0"), patience=60),
 )}
 
 

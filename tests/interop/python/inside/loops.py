@@ -16,10 +16,25 @@ def new_event_loop():
     return importlib.import_module(NAME).new_event_loop()
 
 
+def policy():
+    """The policy's class."""
+    return importlib.import_module(NAME).EventLoopPolicy if FOREIGN else asyncio.DefaultEventLoopPolicy
+
+
 def set_policy():
     """Whoever asks asyncio for a loop gets one of this kind. Tests undo that, so it is called before each."""
     if not FOREIGN:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        asyncio.set_event_loop_policy(importlib.import_module(NAME).EventLoopPolicy())
+        asyncio.set_event_loop_policy(policy()())
+
+
+def be_uvloop():
+    """Whoever asks the module uvloop for a loop gets one of this kind: suites that know uvloop need no more."""
+    if NAME == "uvloop":
+        return
+    uvloop = importlib.import_module("uvloop")
+    loop = new_event_loop()
+    loop.close()
+    uvloop.new_event_loop, uvloop.EventLoopPolicy, uvloop.Loop = new_event_loop, policy(), type(loop)

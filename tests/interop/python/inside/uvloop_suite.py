@@ -1,10 +1,8 @@
-"""uvloop's own tests, under another loop: the module uvloop is given the other's factory, policy and class.
+"""uvloop's own tests, under another loop.
 
 Arguments: the folder of uvloop's tests; a part of a test's name, or nothing.
 """
 
-import asyncio
-import importlib
 import pathlib
 import sys
 import unittest
@@ -12,7 +10,6 @@ import warnings
 
 import loops
 import unittests
-import uvloop
 from uvloop import _testbase
 
 # What is about uvloop's source, its build, or libuv itself; and test_dealloc, whose program makes a loop of uvloop's.
@@ -23,13 +20,8 @@ def new_loop(_):
     return loops.new_event_loop()
 
 
-def impersonate():
-    policy = asyncio.DefaultEventLoopPolicy if not loops.FOREIGN else importlib.import_module(loops.NAME).EventLoopPolicy
-    loop = loops.new_event_loop()
-    loop.close()
-    uvloop.new_event_loop, uvloop.EventLoopPolicy, uvloop.Loop = loops.new_event_loop, policy, type(loop)
-    _testbase.UVTestCase.new_loop = new_loop
-    _testbase.UVTestCase.new_policy = lambda _: policy()
+def new_policy(_):
+    return loops.policy()()
 
 
 def point_programs_at_the_loop(tests):
@@ -50,8 +42,9 @@ def module_of(test):
 
 def main(folder, pattern=None):
     warnings.simplefilter("ignore", DeprecationWarning)
-    if loops.NAME != "uvloop":
-        impersonate()
+    loops.be_uvloop()
+    _testbase.UVTestCase.new_loop = new_loop
+    _testbase.UVTestCase.new_policy = new_policy
     path = pathlib.Path(folder).resolve()
     found = unittest.defaultTestLoader.discover(str(path), top_level_dir=str(path.parent))
     tests = [test for test in of_foreign_loops(unittests.flat(found), _testbase.AIOTestCase)
