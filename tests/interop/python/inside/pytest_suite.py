@@ -18,11 +18,18 @@ def plain(nodeid):
 
 
 class Teller:
-    """A plugin that reports each test. `leaves_out(name)`: those that have nothing to do with the loop."""
+    """A plugin that reports each test.
 
-    def __init__(self, leaves_out):
+    `leaves_out(name)`: those that have nothing to do with the loop. `prepare()` is called before modules are imported.
+    """
+
+    def __init__(self, leaves_out, prepare):
         self.report = Report()
         self.leaves_out = leaves_out
+        self.prepare = prepare
+
+    def pytest_sessionstart(self):
+        self.prepare()
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
@@ -61,13 +68,13 @@ def verdict(parts):
     return "passed", ""
 
 
-def main(arguments, leaves_out=lambda name: False):
+def main(arguments, leaves_out=lambda name: False, prepare=lambda: None):
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     loops.be_uvloop()
     loops.set_policy()
-    teller = Teller(leaves_out)
+    teller = Teller(leaves_out, prepare)
     # What a project wants of pytest for its own convenience, workers for instance, is left out.
-    pytest.main(["-o", "addopts=", "-p", "no:cacheprovider", "--capture=sys", *arguments], plugins=[teller])
+    pytest.main(["-o", "addopts=", "-p", "no:cacheprovider", "--capture=sys", "--continue-on-collection-errors", *arguments], plugins=[teller])
     teller.report.all_done()
 
 
