@@ -15,6 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = HERE / "inside"
 UVLOOP = "uvloop==0.23.0"
 PYTEST = ("pytest==9.2.0",)
+TWISTED = ("Twisted[tls,http2]==26.10.0", "hypothesis", "pyhamcrest")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,9 @@ SUITES = {suite.name: suite for suite in (
           sdist="aiohttp==3.14.5", hides=("aiohttp",)),
     Suite("tornado", (str(INSIDE / "tornado_suite.py"),), "Tornado's own tests",
           packages=("tornado==6.6.1", "pycurl", "Twisted==26.10.0"), patience=60),
+    Suite("twisted", (str(INSIDE / "twisted_suite.py"), "native"), "Twisted's tests of reactors", packages=TWISTED),
+    Suite("twisted-asyncio", (str(INSIDE / "twisted_suite.py"), "asyncio"),
+          "Twisted's tests of reactors, for its own reactor on an asyncio loop", packages=TWISTED),
 )}
 
 
@@ -119,6 +123,15 @@ class Installed:
         top.rename(self.source)
         for folder in self.suite.hides:
             shutil.rmtree(self.source / folder)
+
+    def work(self):
+        """The folder to run it in: with the tests, or a new one."""
+        if self.source.exists():
+            return self.source
+        folder = self.folder / "work"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return folder
 
     def command(self, *arguments):
         return [str(self.python), *(word.format(source=self.source) for word in self.suite.program), *arguments]
