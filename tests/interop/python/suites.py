@@ -50,13 +50,14 @@ SUITES = {suite.name: suite for suite in (
           sdist="anyio==4.16.0"),
     Suite("aiohttp", (str(INSIDE / "pytest_suite.py"), "tests"), "aiohttp's own tests",
           packages=("aiohttp==3.14.5", *PYTEST, "pytest-mock==3.15.1", "pytest-timeout==2.4.0", "trustme==1.2.1",
-                    "blockbuster", "freezegun", "proxy.py", "re-assert", "isal", "zlib_ng", "pytest-xdist", "pytest-codspeed", "python-on-whales"),
+                    "blockbuster", "freezegun", "proxy.py", "re-assert", "isal", "zlib_ng", "pytest-xdist", "pytest-codspeed",
+                    "python-on-whales", "coverage"),
           sdist="aiohttp==3.14.5", hides=("aiohttp",)),
     Suite("tornado", (str(INSIDE / "tornado_suite.py"),), "Tornado's own tests",
           packages=("tornado==6.6.1", "pycurl", "Twisted==26.10.0"), patience=60),
-    Suite("twisted", (str(INSIDE / "twisted_suite.py"), "native"), "Twisted's tests of reactors", packages=TWISTED),
+    Suite("twisted", (str(INSIDE / "twisted_suite.py"), "native"), "Twisted's tests of reactors", packages=TWISTED, patience=15),
     Suite("twisted-asyncio", (str(INSIDE / "twisted_suite.py"), "asyncio"),
-          "Twisted's tests of reactors, for its own reactor on an asyncio loop", packages=TWISTED),
+          "Twisted's tests of reactors, for its own reactor on an asyncio loop", packages=TWISTED, patience=15),
 )}
 
 

@@ -49,6 +49,7 @@ def main(which, pattern=None):
     warnings.simplefilter("ignore", DeprecationWarning)
     chosen = reactor(which)
     reactormixins.ReactorBuilder._reactors = [chosen]
+    reactormixins.DEFAULT_TIMEOUT_DURATION = 10  # less than the harness waits
     suffix = f"_{chosen.rpartition('.')[2]}Tests"
     tests = [test for module in modules() for test in unittests.flat(TestLoader().loadModule(module))
              if type(test).__name__.endswith(suffix)]
