@@ -1,4 +1,6 @@
 // The extension module bine._bine.
+#include <utility>
+
 #include "bine/base/version.h"
 #include "bine/python/handle.h"
 #include "bine/python/state.h"
@@ -71,29 +73,34 @@ int execute(PyObject* module) {
     return text ? PyModule_AddObjectRef(module, "version", text.get()) : -1;
 }
 
+constexpr PyTypeObject* State::*kTypes[] = {&State::loop_type, &State::handle_type, &State::timer_handle_type,
+                                            &State::transport_type};
+
 template <class F>
-void visit_references(State& state, F&& visit) {
-    for (const Name& name : kNames) visit(state.*name.place);
-    for (const Borrowed& borrowed : kBorrowed) visit(state.*borrowed.place);
-    visit(state.empty_tuple);
-    visit(reinterpret_cast<PyObject*&>(state.loop_type));
-    visit(reinterpret_cast<PyObject*&>(state.handle_type));
-    visit(reinterpret_cast<PyObject*&>(state.timer_handle_type));
-    visit(reinterpret_cast<PyObject*&>(state.transport_type));
+void for_each_object(State& state, F&& use) {
+    for (const Name& name : kNames) use(state.*name.place);
+    for (const Borrowed& borrowed : kBorrowed) use(state.*borrowed.place);
+    use(state.empty_tuple);
 }
 
 int traverse(PyObject* module, visitproc visit, void* arg) {
+    State& state = state_of_module(module);
     int stop = 0;
-    visit_references(state_of_module(module), [&](PyObject* object) {
+    for_each_object(state, [&](PyObject* object) {
         if (object && stop == 0) stop = visit(object, arg);
     });
+    for (const auto type : kTypes) {
+        auto* object = reinterpret_cast<PyObject*>(state.*type);
+        if (object && stop == 0) stop = visit(object, arg);
+    }
     return stop;
 }
 
 int clear(PyObject* module) {
     State& state = state_of_module(module);
     free_spare_handles(state);
-    visit_references(state, [](PyObject*& object) { Py_CLEAR(object); });
+    for_each_object(state, [](PyObject*& object) { Py_CLEAR(object); });
+    for (const auto type : kTypes) Py_XDECREF(std::exchange(state.*type, nullptr));
     return 0;
 }
 
