@@ -43,7 +43,7 @@ struct State {
     PyObject* context = nullptr;
 
     // Handles that have run, to be used again.
-    static constexpr int kSpareHandles = 256;
+    static constexpr int kSpareHandles = 1024;
     PyObject* spare_handles = nullptr;
     int spare_handle_count = 0;
 };
