@@ -1,6 +1,7 @@
 // The Python type of the loop: what asyncio's users and asyncio itself call. What is not here is plain Python.
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include "bine/driver/drivers.h"
 #include "bine/python/incoming.h"
@@ -27,13 +28,21 @@ bool check_open(PyObject* self) {
     return false;
 }
 
+// Tasks give the name as a string of their own, which is another one than ours.
+bool is_context(State& state, PyObject* name) {
+    if (name == state.context) return true;
+    if (!PyUnicode_IS_COMPACT_ASCII(name)) return PyUnicode_Compare(name, state.context) == 0;
+    const auto size = static_cast<std::size_t>(PyUnicode_GET_LENGTH(name));
+    return std::string_view(static_cast<const char*>(PyUnicode_DATA(name)), size) == "context";
+}
+
 // The context of a `context=` argument, the only keyword there is; None and its absence are null. False with an error set.
 bool read_context(State& state, PyObject* const* values, PyObject* names, PyObject** context) {
     *context = nullptr;
     const Py_ssize_t count = names ? PyTuple_GET_SIZE(names) : 0;
     for (Py_ssize_t i = 0; i < count; ++i) {
         PyObject* name = PyTuple_GET_ITEM(names, i);
-        if (name != state.context && PyUnicode_Compare(name, state.context) != 0) {
+        if (!is_context(state, name)) {
             PyErr_Format(PyExc_TypeError, "unexpected keyword argument %R", name);
             return false;
         }
