@@ -80,12 +80,11 @@ void Loop::serve() {
     if (!running_now_) return;  // the end of the reactor
     has_work_ = false;
     run_functions();
-    look_soon_ = false;
     int left = kCallbacksPerTurn;
     do {
         expire_timers();
         left -= iterate();
-    } while (left > 0 && !ready_.empty() && !look_soon_ && !stopping_ && !exit_);
+    } while (left > 0 && !ready_.empty() && !stopping_ && !exit_);
     done_ = stopping_ || exit_;
     if (!ready_.empty() || !functions_.empty()) has_work_ = true;
     set_bell();

@@ -58,8 +58,6 @@ public:
     void append_from_thread(PyObject* handle);
     // Runs `function` in the second lane of this turn or the next. From the loop's thread, with the GIL or without it.
     void in_lane(Function<void()> function);
-    // The next iteration comes after a look at the network.
-    void look_soon() noexcept { look_soon_ = true; }
 
     // The clock: seconds, as loop.time() has them.
     double time() noexcept;
@@ -140,7 +138,6 @@ private:
     std::atomic<bool> has_work_{false};
     bool running_now_ = false;
     bool in_lane_ = false;
-    bool look_soon_ = false;
     bool stopping_ = false;
     bool done_ = false;  // the run is to end with this turn
     Object exit_;        // what ends the run

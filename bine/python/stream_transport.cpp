@@ -158,9 +158,11 @@ PyObject* write_in_vain(StreamTransport& transport) {
     return PyObject_CallMethod(transport.loop_object, "_written_in_vain", nullptr);
 }
 
+bool may_send(const StreamTransport& transport) { return transport.below && (!transport.is_closing || transport.is_flushing); }
+
 PyObject* write_bytes(StreamTransport& transport, const char* data, Py_ssize_t size) {
     if (size == 0) Py_RETURN_NONE;
-    if (!transport.below || transport.is_closing) return write_in_vain(transport);
+    if (!may_send(transport)) return write_in_vain(transport);
     return translated([&] {
         transport.below->write(std::string_view(data, static_cast<std::size_t>(size)));
         check_high_mark(transport);
@@ -201,7 +203,7 @@ PyObject* writelines(PyObject* self, PyObject* lines) {
             PyBuffer_Release(&buffer);
         }
         if (output.empty()) Py_RETURN_NONE;
-        if (!transport.below || transport.is_closing) return write_in_vain(transport);
+        if (!may_send(transport)) return write_in_vain(transport);
         transport.below->write(std::move(output));
         check_high_mark(transport);
         Py_RETURN_NONE;
@@ -230,18 +232,30 @@ PyObject* end_soon(StreamTransport& transport) {
     });
 }
 
-PyObject* close(PyObject* self, PyObject*) {
-    StreamTransport& transport = transport_of(self);
+}  // namespace
+
+// As asyncio's transports do: what waits to be sent leaves first, and the protocol may still add to it when it hears that
+// it may go on.
+PyObject* close_transport(StreamTransport& transport) {
     if (std::exchange(transport.is_closing, true) || !transport.below) Py_RETURN_NONE;
     transport.below->flush();
-    transport.below->close();
-    if (transport.below->queued() == 0) return end_soon(transport);
-    transport.loop->look_soon();
+    if (transport.below->queued() == 0) {
+        transport.below->close();
+        return end_soon(transport);
+    }
+    transport.below->pause_reading();
+    transport.below->set_write_limits(0, 0);
+    transport.is_flushing = true;
     Py_RETURN_NONE;
 }
 
+namespace {
+
+PyObject* close(PyObject* self, PyObject*) { return close_transport(transport_of(self)); }
+
 PyObject* abort_with(StreamTransport& transport, PyObject* exception) {
     transport.is_closing = true;
+    transport.is_flushing = false;
     if (!transport.below || std::exchange(transport.is_aborted, true)) Py_RETURN_NONE;
     if (exception != Py_None && !transport.exception) transport.exception = Py_NewRef(exception);
     transport.below->abort();

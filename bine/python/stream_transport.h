@@ -48,6 +48,7 @@ struct StreamTransport {
     uint32_t low;
     bool is_buffered;
     bool is_closing;
+    bool is_flushing;          // closing, and something waits to be sent
     bool is_aborted;
     bool is_paused;
     bool is_made;              // connection_made has been called
@@ -60,6 +61,9 @@ StreamTransport* make_transport(Loop& loop, PyObject* protocol, PyObject* contex
                                 PyObject* server);
 // A connection for a socket of Python's, which is detached when the connection has ended. -1 with an error set.
 int open_transport(StreamTransport& transport, PyObject* socket);
+
+// Null with an error set.
+PyObject* close_transport(StreamTransport& transport);
 
 // The parts of its life that Wire tells it of.
 // A null exception: nothing is queued any more.

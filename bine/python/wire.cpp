@@ -167,8 +167,8 @@ bool Wire::end_received() {
         Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop_.state().eof_received));
     const int keep_open = answer ? PyObject_IsTrue(answer.get()) : -1;
     if (keep_open < 0) loop_.protocol_failed(transport, "Fatal error: protocol.eof_received() call failed.");
-    if (keep_open != 1) transport.is_closing = true;
-    return keep_open == 1;
+    if (keep_open == 0 && !close_transport(transport)) Loop::report_unraisable(transport.object());
+    return true;  // it closes itself
 }
 
 void Wire::writing_resumed() {
@@ -176,11 +176,15 @@ void Wire::writing_resumed() {
     StreamTransport& transport = *owner_;
     const Object kept = Object::borrowed(transport.object());
     if (transport.empty_waiter) settle_empty_waiter(transport, nullptr);
-    if (!std::exchange(transport.is_protocol_paused, false)) return;
-    const InContext inside(transport.context);
-    const Object done =
-        Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop_.state().resume_writing));
-    if (!done && !loop_.take_exit()) loop_.report(transport, "protocol.resume_writing() failed");
+    if (std::exchange(transport.is_protocol_paused, false)) {
+        const InContext inside(transport.context);
+        const Object done =
+            Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop_.state().resume_writing));
+        if (!done && !loop_.take_exit()) loop_.report(transport, "protocol.resume_writing() failed");
+    }
+    if (!transport.is_flushing || !transport.below || transport.below->queued() > 0) return;
+    transport.below->close();
+    end();
 }
 
 void Wire::connection_lost(const CloseReason& reason) {

@@ -86,6 +86,7 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
             self.remove_signal_handler(number)
         self._close_self_pipe()
         base_events.BaseEventLoop.close(self)
+        self._selector = None
         self._close()
         _open_loops.discard(self)
 
@@ -267,7 +268,7 @@ class _Watched:
     def get_key(self, file):
         fd = file if isinstance(file, int) else file.fileno()
         loop = self._loop()
-        handles = None if loop.is_closed() else loop._watched(fd)
+        handles = loop._watched(fd)
         if handles is None:
             raise KeyError(f"{file!r} is not registered")
         reader, writer = handles
