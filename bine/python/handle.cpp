@@ -8,14 +8,26 @@
 
 namespace bine::python {
 
-namespace {
-
-void drop_references(Handle& handle) noexcept {
+void forget_call(Handle& handle) noexcept {
     Py_CLEAR(handle.callback);
-    for (Py_ssize_t i = 1; i <= Handle::kInPlace; ++i) Py_CLEAR(handle.slots[i]);
+    for (int i = 1; i <= handle.count; ++i) Py_CLEAR(handle.slots[i]);
+    handle.count = 0;
     Py_CLEAR(handle.many);
     Py_CLEAR(handle.context);
 }
+
+int visit_handle(Handle& handle, visitproc visit, void* arg) {
+    if (Py_REFCNT(handle.object()) != 1) return 0;
+    Py_VISIT(handle.loop);
+    Py_VISIT(handle.callback);
+    Py_VISIT(handle.context);
+    Py_VISIT(handle.source_traceback);
+    for (int i = 1; i <= handle.count; ++i) Py_VISIT(handle.slots[i]);
+    Py_VISIT(handle.many);
+    return 0;
+}
+
+namespace {
 
 // -1 with an error set.
 int fill(Handle& handle, PyObject* loop, PyObject* callback, PyObject* const* arguments, Py_ssize_t count,
@@ -37,7 +49,7 @@ int fill(Handle& handle, PyObject* loop, PyObject* callback, PyObject* const* ar
 // Zero but for the object's head.
 template <class T>
 T* allocate(PyTypeObject* type) {
-    auto* made = PyObject_GC_New(T, type);
+    auto* made = PyObject_New(T, type);
     if (made) std::fill(reinterpret_cast<char*>(made) + sizeof(PyObject), reinterpret_cast<char*>(made + 1), '\0');
     return made;
 }
@@ -61,7 +73,6 @@ Handle* make_handle(State& state, PyObject* loop, PyObject* callback, PyObject* 
         Py_DECREF(handle->object());
         return nullptr;
     }
-    PyObject_GC_Track(handle->object());
     return handle;
 }
 
@@ -76,7 +87,6 @@ TimerHandle* make_timer_handle(State& state, PyObject* loop, double when, PyObje
         Py_DECREF(handle->base.object());
         return nullptr;
     }
-    PyObject_GC_Track(handle->base.object());
     return handle;
 }
 
@@ -96,7 +106,7 @@ void cancel_handle(Handle& handle) noexcept {
         auto& timer = reinterpret_cast<TimerHandle&>(handle);
         if (!timer.queue) return;
         timer.queue->disarm(timer);
-        drop_references(handle);  // what will not run keeps nothing alive
+        forget_call(handle);
     }
 }
 
@@ -125,6 +135,7 @@ PyObject* run(PyObject* self, PyObject*) {
     const Object kept = Object::borrowed(self);
     Object result = Object::owned(run_handle(handle));
     if (!result && loop_of(handle.loop).callback_failed(self) < 0) return nullptr;
+    if (!handle.is_kept) forget_call(handle);
     Py_RETURN_NONE;
 }
 
@@ -158,39 +169,21 @@ PyObject* represent(PyObject* self) {
 
 PyObject* when(PyObject* self, PyObject*) { return PyFloat_FromDouble(reinterpret_cast<TimerHandle*>(self)->when); }
 
-int traverse(PyObject* self, visitproc visit, void* arg) {
-    Handle& handle = handle_of(self);
-    Py_VISIT(Py_TYPE(self));
-    Py_VISIT(handle.loop);
-    Py_VISIT(handle.callback);
-    Py_VISIT(handle.context);
-    Py_VISIT(handle.source_traceback);
-    for (Py_ssize_t i = 1; i <= Handle::kInPlace; ++i) Py_VISIT(handle.slots[i]);
-    Py_VISIT(handle.many);
-    return 0;
-}
-
-int clear(PyObject* self) {
-    drop_references(handle_of(self));
-    Py_CLEAR(handle_of(self).source_traceback);
-    Py_CLEAR(handle_of(self).loop);
-    return 0;
-}
-
 void deallocate(PyObject* self) {
     Handle& handle = handle_of(self);
     PyTypeObject* type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
     if (handle.weak_references) PyObject_ClearWeakRefs(self);
-    clear(self);
+    forget_call(handle);
+    Py_CLEAR(handle.source_traceback);
+    Py_CLEAR(handle.loop);
     State& state = state_of(type);
     if (type == state.handle_type && state.spare_handle_count < State::kSpareHandles) {
-        std::fill(reinterpret_cast<char*>(&handle) + sizeof(PyObject), reinterpret_cast<char*>(&handle + 1), '\0');
+        handle.is_cancelled = handle.is_kept = false;
         handle.loop = std::exchange(state.spare_handles, self);
         ++state.spare_handle_count;
     } else {
         if (type == state.timer_handle_type) reinterpret_cast<TimerHandle*>(self)->alarm.~Alarm();
-        PyObject_GC_Del(self);
+        PyObject_Free(self);
     }
     Py_DECREF(type);
 }
@@ -230,7 +223,7 @@ void* slot(F function) {
 void free_spare_handles(State& state) noexcept {
     while (PyObject* spare = state.spare_handles) {
         state.spare_handles = std::exchange(handle_of(spare).loop, nullptr);
-        PyObject_GC_Del(spare);
+        PyObject_Free(spare);
     }
     state.spare_handle_count = 0;
 }
@@ -239,15 +232,13 @@ int add_handle_types(PyObject* module, State& state) {
     PyType_Slot slots[] = {
         {Py_tp_doc, const_cast<char*>("A callback that a loop will call, as asyncio.Handle.")},
         {Py_tp_dealloc, slot(deallocate)},
-        {Py_tp_traverse, slot(traverse)},
-        {Py_tp_clear, slot(clear)},
         {Py_tp_repr, slot(represent)},
         {Py_tp_methods, methods},
         {Py_tp_getset, attributes},
         {Py_tp_members, members},
         {0, nullptr},
     };
-    constexpr unsigned kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
+    constexpr unsigned kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
     PyType_Spec spec{"bine.Handle", sizeof(Handle), 0, kFlags | Py_TPFLAGS_BASETYPE, slots};
     state.handle_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
     if (!state.handle_type) return -1;
@@ -255,8 +246,6 @@ int add_handle_types(PyObject* module, State& state) {
     PyType_Slot timer_slots[] = {
         {Py_tp_doc, const_cast<char*>("A callback that a loop will call at a time, as asyncio.TimerHandle.")},
         {Py_tp_dealloc, slot(deallocate)},
-        {Py_tp_traverse, slot(traverse)},
-        {Py_tp_clear, slot(clear)},
         {Py_tp_methods, timer_methods},
         {0, nullptr},
     };

@@ -1,6 +1,10 @@
 // What call_soon and call_later answer: a callback, its arguments and its context, that can be cancelled.
 //
 // The layout is known to the loop, which runs them. Everything needs the GIL.
+//
+// The collector does not know handles, which would cost as much as the rest of a call_soon: a handle refers to something
+// only while the loop has it, and the loop shows the collector what its handles refer to. One that has run, or was cancelled,
+// refers to nothing but the loop.
 #pragma once
 
 #include <new>
@@ -27,6 +31,7 @@ struct Handle {
     uint8_t count;
     bool is_cancelled;
     bool is_timer;
+    bool is_kept;  // runs again and again: of a descriptor that is watched
 
     PyObject* object() noexcept { return reinterpret_cast<PyObject*>(this); }
 };
@@ -61,5 +66,9 @@ TimerHandle* make_timer_handle(State& state, PyObject* loop, double when, PyObje
 // Calls it. The callback's result; null with the error of the callback, or of entering the context.
 PyObject* run_handle(Handle& handle);
 void cancel_handle(Handle& handle) noexcept;
+// What is done with one that has run or will not run: forgets callback, arguments and context.
+void forget_call(Handle& handle) noexcept;
+// For the collector, by whoever queues or arms `handle` and has the only reference to it.
+int visit_handle(Handle& handle, visitproc visit, void* arg);
 
 }  // namespace bine::python

@@ -116,7 +116,7 @@ int Loop::iterate() {
 
 void Loop::run(PyObject* handle) {
     const Object owned = Object::owned(handle);
-    if (Py_IS_TYPE(handle, state_.handle_type) || Py_IS_TYPE(handle, state_.timer_handle_type)) {
+    if (is_ours(handle)) {
         auto& ours = *reinterpret_cast<Handle*>(handle);
         if (ours.is_cancelled) return;
         PyObject* result = run_handle(ours);
@@ -125,6 +125,7 @@ void Loop::run(PyObject* handle) {
         } else {
             (void)callback_failed(handle);
         }
+        if (!ours.is_kept) forget_call(ours);
         return;
     }
     const Object done = Object::owned(PyObject_CallMethodNoArgs(handle, state_.run));
@@ -288,18 +289,31 @@ void Loop::close() noexcept {
 
 void Loop::abandon() noexcept { (void)reactor_.release(); }
 
+int Loop::visit_any(PyObject* handle, visitproc visit, void* arg) noexcept {
+    if (handle && is_ours(handle)) return visit_handle(*reinterpret_cast<Handle*>(handle), visit, arg);
+    Py_VISIT(handle);
+    return 0;
+}
+
 int Loop::traverse(visitproc visit, void* arg) noexcept {
-    for (PyObject* handle : ready_) Py_VISIT(handle);
-    for (std::size_t i = next_; i < iteration_.size(); ++i) Py_VISIT(iteration_[i]);
-    for (auto* alarm = all_timers_.front(); alarm; alarm = all_timers_.after(*alarm))
-        Py_VISIT(alarm->owner().base.object());
+    int stop = 0;
+    const auto look = [&](PyObject* handle) {
+        if (stop == 0) stop = visit_any(handle, visit, arg);
+    };
+    for (PyObject* handle : ready_) look(handle);
+    for (std::size_t i = next_; i < iteration_.size(); ++i) look(iteration_[i]);
+    for (auto* alarm = all_timers_.front(); alarm; alarm = all_timers_.after(*alarm)) look(alarm->owner().base.object());
     for (const auto& watch : watches_) {
-        if (!watch) continue;
-        Py_VISIT(watch->reader());
-        Py_VISIT(watch->writer());
+        if (watch) look(watch->reader());
+        if (watch) look(watch->writer());
+    }
+    if (stop) return stop;
+    for (StreamTransport* transport : transports_) {
+        if (transport) Py_VISIT(transport->object());
     }
     for (const auto& [fd, incoming] : incoming_) {
-        if (const int stop = incoming->traverse(visit, arg)) return stop;
+        stop = incoming->traverse(visit, arg);
+        if (stop) return stop;
     }
     Py_VISIT(time_function_.get());
     Py_VISIT(exit_.get());
@@ -310,6 +324,7 @@ void Loop::clear_references() noexcept {
     while (auto* alarm = all_timers_.front()) disarm(alarm->owner());
     std::vector<PyObject*> handles;
     handles.swap(ready_);
+    has_work_ = false;
     for (PyObject* handle : handles) Py_DECREF(handle);
     time_function_ = Object();
     exit_ = Object();

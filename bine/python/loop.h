@@ -128,6 +128,10 @@ private:
     int iterate();
     void run(PyObject* handle);
     void put_back(std::size_t from);
+    bool is_ours(PyObject* handle) const noexcept {
+        return Py_IS_TYPE(handle, state_.handle_type) || Py_IS_TYPE(handle, state_.timer_handle_type);
+    }
+    int visit_any(PyObject* handle, visitproc visit, void* arg) noexcept;
     void set_bell() noexcept;
     void abort_transports() noexcept;
 

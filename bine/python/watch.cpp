@@ -41,6 +41,7 @@ PyObject* Watch::add(Loop& loop, Table& table, int fd, Object handle, bool readi
     if (table.size() <= index) table.resize(std::max<std::size_t>(index + 1, 2 * table.size()));
     if (!table[index]) table[index] = std::make_unique<Watch>(loop, fd);
     Watch& watch = *table[index];
+    if (Py_IS_TYPE(handle.get(), loop.state().handle_type)) reinterpret_cast<Handle*>(handle.get())->is_kept = true;
     Object& place = reading ? watch.reader_ : watch.writer_;
     Object before = std::exchange(place, handle);
     const auto updated = before ? Result<>() : watch.update();
