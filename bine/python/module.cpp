@@ -3,6 +3,7 @@
 
 #include "bine/base/version.h"
 #include "bine/python/handle.h"
+#include "bine/python/log.h"
 #include "bine/python/state.h"
 
 namespace bine::python {
@@ -114,9 +115,14 @@ PyModuleDef_Slot module_slots[] = {
     {0, nullptr},
 };
 
+PyMethodDef functions[] = {
+    {"_set_log", set_log, METH_O, nullptr},
+    {nullptr, nullptr, 0, nullptr},
+};
+
 PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, "bine._bine", "bine's reactor for Python: the C++ under the package bine.", sizeof(State),
-    nullptr, module_slots, traverse, clear, free_module,
+    functions, module_slots, traverse, clear, free_module,
 };
 
 }  // namespace

@@ -23,8 +23,11 @@ except ImportError as error:
                           f"{sys.executable} -m pip install --force-reinstall bine-io") from error
     raise
 
+from . import _log
 from ._loop import EventLoop, EventLoopPolicy, install, new_event_loop, run
 from ._bine import Handle, StreamTransport, TimerHandle
+
+_log.to_logging()
 
 __version__ = _bine.version
 __all__ = ("EventLoop", "EventLoopPolicy", "Handle", "StreamTransport", "TimerHandle", "install", "new_event_loop", "run")

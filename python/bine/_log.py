@@ -1,0 +1,16 @@
+"""bine's own lines go to Python's logging: loggers "bine.reactor", "bine.net" and so on."""
+
+import atexit
+import logging
+
+from . import _bine
+
+
+def _write(level, area, line):
+    logging.getLogger(f"bine.{area}").log(level, "%s", line)
+
+
+def to_logging():
+    _bine._set_log(_write)
+    # Whatever is said while the interpreter ends goes to standard error.
+    atexit.register(_bine._set_log, None)
