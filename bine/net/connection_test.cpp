@@ -125,6 +125,23 @@ TEST_CASE("who sees that writing is paused is told when it is over, however soon
     }
 }
 
+TEST_CASE("flush() hands over at once what is queued, and limits hold at once for what is not") {
+    for (const Address& place : places()) {
+        Scene scene(place);
+        scene.connect();
+        Transport& transport = *scene.client.transport;
+        transport.write("now");
+        CHECK(transport.queued() == 3);
+        transport.flush();
+        CHECK(transport.queued() == 0);
+        transport.write("later");
+        CHECK(!transport.writing_is_paused());
+        transport.set_write_limits(2, 0);
+        CHECK(transport.writing_is_paused());
+        CHECK(scene.until([&] { return scene.client.events == "mpr" && scene.server.received == "nowlater"; }));
+    }
+}
+
 TEST_CASE("a low mark above the high one cannot hold a writer for ever") {
     Scene scene;
     scene.connect();

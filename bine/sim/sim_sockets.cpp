@@ -210,7 +210,10 @@ uint64_t SimDriver::queued(SocketId id) const noexcept {
 }
 
 void SimDriver::set_low_mark(SocketId id, uint32_t bytes) noexcept {
-    if (Slot* slot = find(id, Kind::stream)) slot->low_mark = bytes;
+    Slot* slot = find(id, Kind::stream);
+    if (!slot) return;
+    slot->low_mark = bytes;
+    if (slot->queue.size() > bytes) slot->above_low = true;
 }
 
 void SimDriver::shutdown(SocketId id) noexcept {

@@ -311,12 +311,15 @@ void names_of_the_dead_find_nobody(DriverWorld& world) {
         driver.set_keep_alive(id, true);
         driver.close(id);
         driver.finish(id);
+        driver.flush(id);
+        driver.end_plainly(id);
         driver.abort(id);
         driver.resume(id);
         driver.set_sink(id, client, Lane::native, false);
         expect_equal(driver.queued(id), 0, "queued by a ghost");
         expect(driver.peer_address(id) == Address(), "a ghost's address");
         expect(!driver.release(id), "a ghost's descriptor");
+        expect_equal(driver.descriptor(id), -1, "a ghost's descriptor, to look at");
     }
     driver.abort(SocketId{});
     driver.send(next_client.id, "alive", Lifetime::copy);
@@ -452,6 +455,38 @@ void an_abort_overrides_finish(DriverWorld& world) {
     expect_cut(world, client);
 }
 
+// As close(2) does: what nobody read is the system's affair. A world of its own has no close(2).
+void who_ends_plainly_waits_for_nobody(DriverWorld& world) {
+    for (const bool unread : {false, true}) {
+        Scene scene(world);
+        auto [client, server] = scene.pair();
+        if (scene.driver->is_simulated()) return;
+        scene.driver->end_plainly(server.id);
+        scene.driver->pause(server.id);
+        if (unread) scene.driver->send(client.id, "nobody reads this", Lifetime::copy);
+        scene.settle();
+        scene.driver->send(server.id, "the last", Lifetime::copy);
+        scene.driver->close(server.id);
+        scene.wait_until([&] { return server.is_closed && scene.driver->open_sockets() == 1; }, "the server's is gone");
+        expect(!server.error, "in good order");
+        scene.wait_until([&] { return client.ended || client.is_closed; }, "the client hears of it");
+        if (!unread) expect_equal(client.received, "the last", "what arrives");
+    }
+}
+
+void a_plain_end_by_abort_is_no_reset(DriverWorld& world) {
+    Scene scene(world);
+    auto [client, server] = scene.pair();
+    if (scene.driver->is_simulated()) return;
+    scene.driver->end_plainly(server.id);
+    scene.driver->send(server.id, "sent", Lifetime::copy);
+    scene.settle();
+    scene.driver->abort(server.id);
+    scene.wait_until([&] { return server.is_closed && client.ended; }, "the end");
+    expect(!client.error, "no reset");
+    expect_equal(client.received, "sent", "what arrives");
+}
+
 // The same slots serve again and again.
 void connections_come_and_go(DriverWorld& world) {
     Scene scene(world);
@@ -482,6 +517,8 @@ constexpr DriverCase kCases[] = {
     {"close with unread input loses nothing that was sent", close_with_unread_input_loses_nothing},
     {"finish flushes, and waits for nobody's end", finish_flushes_and_waits_for_nobody},
     {"finish with unread input is close", finish_with_unread_input_is_close},
+    {"who ends plainly waits for nobody", who_ends_plainly_waits_for_nobody},
+    {"a plain end by abort is no reset", a_plain_end_by_abort_is_no_reset},
     {"an abort overrides finish", an_abort_overrides_finish},
     {"abort drops the queue and resets", abort_drops_and_resets},
     {"abort after close ends the flushing", abort_after_close_ends_the_flushing},

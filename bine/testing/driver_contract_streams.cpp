@@ -198,6 +198,37 @@ void pausing_inside_data_received_stops_it(DriverWorld& world) {
     expect_equal(server.received, message, "what came before the end");
 }
 
+void flush_sends_in_order_and_calls_nobody(DriverWorld& world) {
+    Scene scene(world);
+    auto [client, server] = scene.pair();
+    Driver& driver = *scene.driver;
+    const std::string much = pattern(world.more_than_fits(), 3);
+    driver.set_low_mark(client.id, 0);
+    driver.send(client.id, "first ", Lifetime::copy);
+    driver.flush(client.id);
+    driver.send(client.id, much, Lifetime::copy);
+    driver.flush(client.id);
+    driver.send(client.id, " last", Lifetime::copy);
+    driver.flush(client.id);
+    expect(driver.queued(client.id) > 0, "more than fits waits");
+    expect_equal(client.drains, 0, "flush() calls nobody");
+    scene.wait_until([&] { return server.received.size() == much.size() + 11 && client.drains > 0; }, "all of it");
+    expect(server.received == "first " + much + " last", "in order");
+    driver.shutdown(client.id);
+    driver.flush(client.id);
+    scene.wait_until([&] { return server.ended; }, "the end");
+}
+
+void a_low_mark_holds_for_what_is_queued(DriverWorld& world) {
+    Scene scene(world);
+    auto [client, server] = scene.pair();
+    Driver& driver = *scene.driver;
+    driver.set_low_mark(client.id, 1000);
+    driver.send(client.id, "below it", Lifetime::copy);
+    driver.set_low_mark(client.id, 0);
+    scene.wait_until([&] { return client.drains == 1 && server.received == "below it"; }, "drained()");
+}
+
 void the_low_mark_drains(DriverWorld& world) {
     Scene scene(world);
     auto [client, server] = scene.pair();
@@ -368,6 +399,8 @@ constexpr DriverCase kCases[] = {
     {"a paused end hears no data, and no end before held data", a_paused_end_hears_no_data_and_no_end},
     {"pausing inside data_received stops it", pausing_inside_data_received_stops_it},
     {"the low mark drains, once", the_low_mark_drains},
+    {"a low mark holds for what is queued", a_low_mark_holds_for_what_is_queued},
+    {"flush() sends in order and calls nobody", flush_sends_in_order_and_calls_nobody},
     {"a sink can be exchanged in mid-stream", a_sink_can_be_exchanged_in_mid_stream},
     {"asked-for bytes lie where they were asked for", asked_for_bytes_lie_where_they_were_asked_for},
     {"no room pauses an asked-for end", no_room_pauses_an_asked_for_end},
