@@ -5,6 +5,7 @@ CPython's own loop, of whichever version this is: ``asyncio.SelectorEventLoop`` 
 """
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import os
@@ -40,6 +41,7 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
         base_events.BaseEventLoop.__init__(self)
         self._selector = _Watched(self)
         self._signal_handlers = {}
+        self._wakeup_of_others = (-1, None)
         self._unix_server_sockets = {}
         self._transports = weakref.WeakValueDictionary()  # of the kinds that are asyncio's own
         self._make_self_pipe()
@@ -60,7 +62,8 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
         self._set_coroutine_origin_tracking(self._debug)
         hooks = sys.get_asyncgen_hooks()
         in_main_thread = threading.current_thread() is threading.main_thread()
-        wakeup = self._hear_signals() if in_main_thread else None
+        if in_main_thread:
+            self._hear_signals()
         try:
             self._thread_id = threading.get_ident()
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
@@ -72,7 +75,7 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
             self._set_coroutine_origin_tracking(False)
             sys.set_asyncgen_hooks(*hooks)
             if in_main_thread:
-                self._hear_signals_no_more(wakeup)
+                self._hear_signals_no_more()
 
     def close(self):
         """Close the loop; it must not be running. What is still open is aborted."""
@@ -106,16 +109,39 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
         self._abandon()
 
     # Signals. Python writes the number of a signal that came to a socket that the loop watches, so a handler, or
-    # KeyboardInterrupt, comes in the next turn and not when something else happens.
+    # KeyboardInterrupt, comes in the next turn and not when something else happens. Python has one such descriptor:
+    # who had one before the loop ran (Twisted does, and hears of its children by it) is told by the loop.
 
     def _hear_signals(self):
-        return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+        before = signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+        if before != self._csock.fileno():
+            self._wakeup_of_others = (before, _file_of(before))
 
-    def _hear_signals_no_more(self, before):
+    def _hear_signals_no_more(self):
         if not self._signal_handlers:
-            signal.set_wakeup_fd(before)
-        elif before != -1:
-            signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+            others, file = self._wakeup_of_others
+            signal.set_wakeup_fd(others if _file_of(others) == file else -1, warn_on_full_buffer=False)
+            self._wakeup_of_others = (-1, None)
+
+    def _process_self_data(self, data):
+        super()._process_self_data(data)
+        signals = data.replace(b"\0", b"")  # a zero is the loop's own, to wake up
+        others, file = self._wakeup_of_others
+        # What has been closed meanwhile may be somebody else's file by now.
+        if signals and file and _file_of(others) == file:
+            with contextlib.suppress(OSError):  # a full one says as much
+                os.write(others, signals)
+
+    def remove_signal_handler(self, sig):
+        """Remove the handler of a signal; whether there was one."""
+        removed = super().remove_signal_handler(sig)
+        if removed and not self._signal_handlers:
+            # The base has let go of the descriptor.
+            if self.is_running():
+                signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+            else:
+                self._hear_signals_no_more()
+        return removed
 
     def _add_callback(self, handle):
         if not handle._cancelled:
@@ -321,6 +347,15 @@ def _run_timed(handle):
             logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), took)
     finally:
         loop._current_handle = None
+
+
+def _file_of(descriptor):
+    """What tells one open file from another; null: it is closed."""
+    try:
+        told = os.fstat(descriptor)
+    except OSError:
+        return None
+    return told.st_dev, told.st_ino
 
 
 def _described(handle):
