@@ -38,6 +38,12 @@ Loop::Loop(State& state, PyObject* object, DriverKind driver)
 }
 
 Loop::~Loop() {
+    if (is_abandoned_) {
+        // To take anything back would take it from the parent, whose epoll and ring these are.
+        (void)reactor_.release();
+        (void)new auto(std::move(watches_));
+        (void)new auto(std::move(incoming_));
+    }
     close();
     clear_references();
 }
@@ -48,7 +54,7 @@ int Loop::run() {
     running_now_ = true;
     thread_ = PyEval_SaveThread();
     reactor_->run_until(done_);
-    {
+    if (!is_abandoned_) {
         // What was written last leaves, too.
         const Reactor::Current current(*reactor_);
         reactor_->driver().wait(TimePoint::min());
@@ -56,6 +62,10 @@ int Loop::run() {
     PyEval_RestoreThread(std::exchange(thread_, nullptr));
     running_now_ = false;
     stopping_ = false;
+    if (is_abandoned_ && !exit_) {
+        PyErr_SetString(PyExc_RuntimeError, "this loop belongs to the parent process; make a new one in the child of a fork");
+        return -1;
+    }
     if (!exit_) return 0;
     raise(std::move(exit_));
     return -1;
@@ -84,8 +94,8 @@ void Loop::serve() {
     do {
         expire_timers();
         left -= iterate();
-    } while (left > 0 && !ready_.empty() && !stopping_ && !exit_);
-    done_ = stopping_ || exit_;
+    } while (left > 0 && !ready_.empty() && !stopping_ && !exit_ && !is_abandoned_);
+    done_ = stopping_ || exit_ || is_abandoned_;
     if (!ready_.empty() || !functions_.empty()) has_work_ = true;
     set_bell();
 }
@@ -107,7 +117,7 @@ void Loop::expire_timers() noexcept {
 int Loop::iterate() {
     iteration_.swap(ready_);
     next_ = 0;
-    while (next_ < iteration_.size() && !exit_) run(iteration_[next_++]);
+    while (next_ < iteration_.size() && !exit_ && !is_abandoned_) run(iteration_[next_++]);
     const auto ran = static_cast<int>(next_);
     if (next_ < iteration_.size()) put_back(next_);
     iteration_.clear();
@@ -277,7 +287,7 @@ void Loop::stop_serving(int fd) noexcept {
 }
 
 void Loop::close() noexcept {
-    if (!reactor_) return;
+    if (is_closed()) return;
     incoming_.clear();
     watches_.clear();
     reactor_->timers().cancel(bell_);
@@ -287,7 +297,11 @@ void Loop::close() noexcept {
     functions_.clear();
 }
 
-void Loop::abandon() noexcept { (void)reactor_.release(); }
+void Loop::abandon() noexcept {
+    if (is_closed()) return;
+    is_abandoned_ = true;
+    if (!running_now_) (void)reactor_.release();
+}
 
 int Loop::visit_any(PyObject* handle, visitproc visit, void* arg) noexcept {
     if (handle && is_ours(handle)) return visit_handle(*reinterpret_cast<Handle*>(handle), visit, arg);

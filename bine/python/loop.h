@@ -46,10 +46,10 @@ public:
     // One iteration. The same errors.
     int run_once();
     void stop() noexcept { stopping_ = true; }
-    bool is_closed() const noexcept { return !reactor_; }
+    bool is_closed() const noexcept { return !reactor_ || is_abandoned_; }
     // Ends the reactor; what is still open is aborted, and Python hears no more of it.
     void close() noexcept;
-    // The child of a fork: what is shared with the parent is left as it is.
+    // The child of a fork: what is shared with the parent is left as it is, and a run that the child returns to ends.
     void abandon() noexcept;
 
     // Takes over the reference to a handle, the loop's own kind or asyncio's.
@@ -144,6 +144,7 @@ private:
     bool in_lane_ = false;
     bool stopping_ = false;
     bool done_ = false;  // the run is to end with this turn
+    bool is_abandoned_ = false;
     Object exit_;        // what ends the run
     std::vector<PyObject*> ready_;
     std::vector<PyObject*> iteration_;

@@ -35,6 +35,8 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
     variable BINE_REACTOR says so for who leaves it open. ``loop.driver`` tells which one runs, ``loop.driver_reason`` why.
     """
 
+    _closed = True  # until it has been opened
+
     def __init__(self, *, reactor="auto"):
         self._open(reactor)
         # Of the base's constructors only the part that has no selector.
@@ -56,9 +58,9 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
 
     def run_forever(self):
         """Run until stop() is called."""
+        self._check_process()
         self._check_closed()
         self._check_running()
-        self._check_process()
         self._set_coroutine_origin_tracking(self._debug)
         hooks = sys.get_asyncgen_hooks()
         in_main_thread = threading.current_thread() is threading.main_thread()
@@ -104,6 +106,7 @@ class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
     def _closed_in_child(self):
         """What is shared with the parent, which still runs it, is left alone."""
         self._closed = True
+        self._thread_id = None
         self._ready.clear()
         self._scheduled.clear()
         self._abandon()
