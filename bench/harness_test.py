@@ -14,10 +14,11 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import unittest
 from xml.etree import ElementTree
 
-from harness import client, counting, peers, plots, rates, report, soak, tls
+from harness import client, counting, peers, plots, python, rates, report, soak, tls
 from harness.figures import Judgement, Result, exit_status, failed_of, quartiles
 from harness.machine import ROOT, Failure, Machine, NotAvailable
 from harness.servers import BINE, SOME_FAILED, Contender, Scratch, Server, finish_load, own_contenders, probe, start_load, tls_contenders
@@ -280,6 +281,90 @@ class IdleTls(unittest.TestCase):
         self.assertEqual(verdicts, ["reached", "MISSED"])
         (one, _) = tls.judge_idle({"bine epoll": 100}, {"nginx": "not installed"})
         self.assertEqual((one.verdict, one.missing), ("not available", "not installed"))
+
+
+class Python(unittest.TestCase):
+    """The programs of bench/peers/python/ on every loop that is here; asyncio's always is."""
+
+    def setUp(self):
+        self.interpreter = python.prepare(machine(), types.SimpleNamespace(python=None, no_build=True))
+
+    def serve(self, kind, *load):
+        with Scratch() as scratch:
+            here, absent = probe(machine(), [one for one in python.serving(machine(), self.interpreter, scratch, kind) if "floor" not in one.name])
+            if kind != "aiohttp":
+                self.assertIn("asyncio", [one.name for one in here], absent)
+            for one in here:
+                with self.subTest(one.name, kind=kind, load=load), Server(machine(), one) as server:
+                    lines = finish_load(start_load(machine(), [server], [load[0], *SLICE, "--seconds", "0.3", *load[1:]]))
+                    self.assertTrue(len(lines) == 2 and all(line["operations"] > 0 for line in lines), lines)
+
+    def test_servers_answer(self):
+        for kind in ("protocol", "streams"):
+            self.serve(kind, "echo", "--size", "1024")
+            self.serve(kind, "echo", "--size", "65536")
+        self.serve("aiohttp", "http")
+
+    def test_servers_answer_over_tls(self):
+        self.serve("tls", "tls-echo", "--size", "1024")
+
+    def test_small_operations_are_counted(self):
+        for case, *_ in python.SMALL:
+            with client.Client(machine(), python.contender(self.interpreter, "asyncio", "micro.py", case)) as asking:
+                found = asking.ask_for(0.01)
+                self.assertEqual((found["operations"] % 1000, found["cpu_ns"] > found["operations"]), (0, True), found)
+
+    def test_a_loop_that_cannot_be_imported_says_so(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "bine.py").write_text("import nowhere_to_be_found\n")
+            elsewhere = python.Interpreter(self.interpreter.program, pathlib.Path(folder), "")
+            for program in ("echo_protocol.py", "echo_streams.py"):
+                with self.assertRaisesRegex(NotAvailable, "No module named 'nowhere_to_be_found'"):
+                    with Server(machine(), python.contender(elsewhere, "bine epoll", program)):
+                        pass
+
+    def test_a_loop_on_another_driver_than_asked_for_is_not_measured(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "bine.py").write_text("from asyncio import new_event_loop\n")
+            planted = python.Interpreter(self.interpreter.program, pathlib.Path(folder), "")
+            with Server(machine(), python.contender(planted, "bine epoll", "echo_protocol.py")):
+                pass
+            with self.assertRaisesRegex(NotAvailable, "asked for io_uring and runs on epoll"):
+                with Server(machine(), python.contender(planted, "bine io_uring", "echo_protocol.py")):
+                    pass
+
+    def test_each_driver_is_held_against_uvloop(self):
+        rounds = [{"uvloop": 100, "bine epoll": 50, "bine io_uring": 70}, {"uvloop": 200, "bine epoll": 100, "bine io_uring": 140}]
+        epoll, uring = python.judge_small("x", rounds, 0.6, {})
+        self.assertEqual((epoll.value, epoll.verdict, uring.value, uring.verdict), (0.5, "reached", 0.7, "MISSED"))
+        (one, _) = python.judge_small("x", [{"uvloop": 100}], 0.6, {"bine epoll": "forbidden here"})
+        self.assertEqual((one.missing, one.verdict), ("forbidden here", "not available"))
+
+    def test_a_byte_more_than_uvloop_has_is_seen(self):
+        verdicts = [one.verdict for one in python.judge_idle("protocol", {"bine epoll": 900, "bine io_uring": 901, "uvloop": 900}, {})]
+        self.assertEqual(verdicts, ["reached", "MISSED"])
+        (one, _) = python.judge_idle("protocol", {"bine epoll": 900}, {"uvloop": "not installed"})
+        self.assertEqual((one.verdict, one.missing), ("not available", "not installed"))
+
+    def test_the_yardstick_comes_first(self):
+        case = python.large_echo("protocol")
+        ordered = python.yardstick_first([Contender(name, ()) for name in ("uvloop", "asyncio", "bine epoll")], case)
+        self.assertEqual([one.name for one in ordered], ["asyncio", "uvloop", "bine epoll"])
+
+    def test_who_fails_is_in_the_table_and_in_no_figure(self):
+        result, case = Result(), python.small_echo("streams")
+        rounds = [a_round(asyncio=(100, 10, 1)) | {"round_trip_ns": 1}]
+        python.tell_rates(case, rounds, [Contender("uvloop", ()), Contender("asyncio", ())], {"uvloop": "it was lost"}, result)
+        self.assertEqual([row[:3] for row in result.tables[0][1]], [["uvloop", "no answer", "-"], ["asyncio", "100", "1.00"]])
+        self.assertEqual(result.plots, {"rates, asyncio = 1": ([case.title], {"asyncio": {case.title: 1.0}})})
+
+    def test_the_page_is_its_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder) / "speed-python.md"
+            report.write_page(page, machine(), {"python": Result(about="On this one.")}, {})
+            text = page.read_text()
+        self.assertTrue(text.startswith("# Speed of the asyncio loop\n"), text[:80])
+        self.assertIn("On this one.", text)
 
 
 class Loads(unittest.TestCase):

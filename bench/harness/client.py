@@ -27,11 +27,11 @@ def spent_by(pid):
 
 
 class Client:
-    """A client program that asks when it is told to; stopped, by its process id, when the block ends."""
+    """A program that works when it is told to, for as long as it is told to; stopped, by its process id, when the block ends."""
 
-    def __init__(self, machine, contender, port, connections):
+    def __init__(self, machine, contender, *arguments):
         self.machine, self.contender = machine, contender
-        self.command = [*contender.command, str(port), str(connections)]
+        self.command = [*contender.command, *map(str, arguments)]
 
     def __enter__(self):
         self.complaints = tempfile.TemporaryFile("w+")
@@ -60,7 +60,7 @@ class Client:
         return self.complaints.read().strip()[-300:]
 
     def ask_for(self, seconds):
-        """What it did: {"operations", "seconds"}."""
+        """What it did: {"operations", "seconds"}, and what else it tells."""
         try:
             self.process.stdin.write(f"{seconds}\n")
             self.process.stdin.flush()

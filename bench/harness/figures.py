@@ -78,6 +78,7 @@ class Result:
     absent: dict = dataclasses.field(default_factory=dict)
     failed: list = dataclasses.field(default_factory=list)  # "case: who: why", of what was to be measured
     data: dict = dataclasses.field(default_factory=dict)
+    about: str = ""  # on what, beside the machine, in a sentence
     # For the figures of the page: title -> (x labels or None, {series: values}, unit).
     plots: dict = dataclasses.field(default_factory=dict)
 
