@@ -247,13 +247,15 @@ Watch* Loop::watch(int fd) noexcept {
                                                                      : nullptr;
 }
 
-PyObject* Loop::add_reader(int fd, PyObject* handle) {
-    return Watch::add(*this, watches_, fd, Object::owned(handle), true);
+PyObject* Loop::add_reader(int fd, PyObject* file, PyObject* handle) {
+    return Watch::add(*this, watches_, fd, Object::borrowed(file), Object::owned(handle), true);
 }
 
-PyObject* Loop::add_writer(int fd, PyObject* handle) {
-    return Watch::add(*this, watches_, fd, Object::owned(handle), false);
+PyObject* Loop::add_writer(int fd, PyObject* file, PyObject* handle) {
+    return Watch::add(*this, watches_, fd, Object::borrowed(file), Object::owned(handle), false);
 }
+
+int Loop::watched_as(PyObject* file) const noexcept { return Watch::find(watches_, file); }
 
 bool Loop::remove_reader(int fd) noexcept { return Watch::remove(watches_, fd, true); }
 bool Loop::remove_writer(int fd) noexcept { return Watch::remove(watches_, fd, false); }
@@ -318,6 +320,7 @@ int Loop::traverse(visitproc visit, void* arg) noexcept {
     for (std::size_t i = next_; i < iteration_.size(); ++i) look(iteration_[i]);
     for (auto* alarm = all_timers_.front(); alarm; alarm = all_timers_.after(*alarm)) look(alarm->owner().base.object());
     for (const auto& watch : watches_) {
+        if (watch) look(watch->file());
         if (watch) look(watch->reader());
         if (watch) look(watch->writer());
     }

@@ -86,10 +86,12 @@ public:
 
     // Readers and writers, by descriptor. Null with an error set; the handles are taken over.
     Watch* watch(int fd) noexcept;
-    PyObject* add_reader(int fd, PyObject* handle);
-    PyObject* add_writer(int fd, PyObject* handle);
+    PyObject* add_reader(int fd, PyObject* file, PyObject* handle);
+    PyObject* add_writer(int fd, PyObject* file, PyObject* handle);
     bool remove_reader(int fd) noexcept;
     bool remove_writer(int fd) noexcept;
+    // The descriptor that a file is watched under, which it may have closed; -1 when it is not watched.
+    int watched_as(PyObject* file) const noexcept;
 
     // Transports by descriptor, so that nobody reads from a socket that one has.
     void set_transport(int fd, StreamTransport* transport);

@@ -200,6 +200,15 @@ int descriptor_of(PyObject* object) {
     return descriptor_of(number.get());
 }
 
+// Of a file that may have been closed: as for asyncio, it is known by itself while it is watched.
+int watched_descriptor_of(const Loop* loop, PyObject* file) {
+    const int fd = descriptor_of(file);
+    const int known = fd < 0 && loop ? loop->watched_as(file) : -1;
+    if (known < 0) return fd;
+    PyErr_Clear();
+    return known;
+}
+
 PyObject* add_watch(PyObject* self, PyObject* const* args, Py_ssize_t count, bool reading) {
     if (!check_count(reading ? "add_reader" : "add_writer", count, 2) || !check_open(self)) return nullptr;
     const int fd = descriptor_of(args[0]);
@@ -214,7 +223,7 @@ PyObject* add_watch(PyObject* self, PyObject* const* args, Py_ssize_t count, boo
     }
     if (!handle) return nullptr;
     return translated([&] {
-        return reading ? loop.add_reader(fd, handle.release()) : loop.add_writer(fd, handle.release());
+        return reading ? loop.add_reader(fd, args[0], handle.release()) : loop.add_writer(fd, args[0], handle.release());
     });
 }
 
@@ -224,7 +233,7 @@ PyObject* add_writer(PyObject* self, PyObject* const* args, Py_ssize_t count) { 
 PyObject* remove_watch(PyObject* self, PyObject* file, bool reading) {
     Loop* loop = object_of(self).loop;
     if (!loop || loop->is_closed()) Py_RETURN_FALSE;
-    const int fd = descriptor_of(file);
+    const int fd = watched_descriptor_of(loop, file);
     if (fd < 0) return nullptr;
     return PyBool_FromLong(reading ? loop->remove_reader(fd) : loop->remove_writer(fd));
 }
@@ -234,7 +243,7 @@ PyObject* remove_writer(PyObject* self, PyObject* file) { return remove_watch(se
 
 // _watched(file): the handles for reading and writing; None when there are none.
 PyObject* watched(PyObject* self, PyObject* file) {
-    const int fd = descriptor_of(file);
+    const int fd = watched_descriptor_of(object_of(self).loop, file);
     if (fd < 0 || !check_open(self)) return nullptr;
     const Watch* watch = object_of(self).loop->watch(fd);
     if (!watch) Py_RETURN_NONE;
@@ -243,9 +252,9 @@ PyObject* watched(PyObject* self, PyObject* file) {
 }
 
 PyObject* ensure_fd_no_transport(PyObject* self, PyObject* file) {
-    const int fd = descriptor_of(file);
-    if (fd < 0) return nullptr;
     Loop* loop = object_of(self).loop;
+    const int fd = watched_descriptor_of(loop, file);
+    if (fd < 0) return nullptr;
     StreamTransport* transport = loop ? loop->transport_of(fd) : nullptr;
     if (!transport || transport->is_closing) Py_RETURN_NONE;
     return PyErr_Format(PyExc_RuntimeError, "File descriptor %R is used by transport %R", file, transport->object());

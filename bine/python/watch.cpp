@@ -36,15 +36,23 @@ Result<> Watch::update() {
     return {};
 }
 
-PyObject* Watch::add(Loop& loop, Table& table, int fd, Object handle, bool reading) {
+// Answers the file before. One that was closed without a word has lost its watch, and another may have its number by now.
+Object Watch::belong_to(Object file) {
+    if (PyLong_Check(file.get()) || file.get() == file_.get()) return {};
+    if (file_ && id_) loop_.reactor().driver().unwatch(std::exchange(id_, {}));
+    return std::exchange(file_, std::move(file));
+}
+
+PyObject* Watch::add(Loop& loop, Table& table, int fd, Object file, Object handle, bool reading) {
     const auto index = static_cast<std::size_t>(fd);
     if (table.size() <= index) table.resize(std::max<std::size_t>(index + 1, 2 * table.size()));
     if (!table[index]) table[index] = std::make_unique<Watch>(loop, fd);
     Watch& watch = *table[index];
+    const Object owner_before = watch.belong_to(std::move(file));  // its end may call anything: not before ours
     if (Py_IS_TYPE(handle.get(), loop.state().handle_type)) reinterpret_cast<Handle*>(handle.get())->is_kept = true;
     Object& place = reading ? watch.reader_ : watch.writer_;
     Object before = std::exchange(place, handle);
-    const auto updated = before ? Result<>() : watch.update();
+    const auto updated = before && watch.id_ ? Result<>() : watch.update();
     if (!updated) {
         place = Object();
         if (!watch.reader_ && !watch.writer_) table[index].reset();
@@ -70,6 +78,11 @@ bool Watch::remove(Table& table, int fd, bool reading) noexcept {
     }
     cancel(std::move(before));
     return true;
+}
+
+int Watch::find(const Table& table, PyObject* file) noexcept {
+    const auto found = std::ranges::find_if(table, [&](const auto& watch) { return watch && watch->file_.get() == file; });
+    return found == table.end() ? -1 : (*found)->fd_;
 }
 
 void Watch::queue(PyObject* handle) {

@@ -19,23 +19,29 @@ public:
     Watch& operator=(const Watch&) = delete;
 
     using Table = std::vector<std::unique_ptr<Watch>>;  // by descriptor
-    // Sets the handle for reading or writing; one that was there is cancelled. Answers a new reference to the handle; null
-    // with an error set when the descriptor cannot be watched.
-    static PyObject* add(Loop& loop, Table& table, int fd, Object handle, bool reading);
+    // Sets the handle for reading or writing; one that was there is cancelled. `file` is what has the descriptor, or is it:
+    // it lives as long as it is watched. Answers a new reference to the handle; null with an error set when the descriptor
+    // cannot be watched.
+    static PyObject* add(Loop& loop, Table& table, int fd, Object file, Object handle, bool reading);
     // Answers whether there was one.
     static bool remove(Table& table, int fd, bool reading) noexcept;
+    // The descriptor that this file is watched under, which it may have closed since then; -1 when it is not watched.
+    static int find(const Table& table, PyObject* file) noexcept;
 
+    PyObject* file() const noexcept { return file_.get(); }
     PyObject* reader() const noexcept { return reader_.get(); }
     PyObject* writer() const noexcept { return writer_.get(); }
 
 private:
     Result<> update();
+    Object belong_to(Object file);
     void ready(bool readable, bool writable) override;
     void queue(PyObject* handle);
 
     Loop& loop_;
     const int fd_;
     SocketId id_;
+    Object file_;  // null: only the number is known
     Object reader_;
     Object writer_;
 };
