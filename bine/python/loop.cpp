@@ -1,5 +1,8 @@
 #include "bine/python/loop.h"
 
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -18,6 +21,20 @@ TimePoint point_of(double seconds) noexcept {
     if (!(seconds < 9e9)) return TimePoint::max();  // not a number, too
     if (seconds < 0) return TimePoint();
     return TimePoint(Duration(static_cast<int64_t>(std::ceil(seconds * kNanoseconds))));
+}
+
+// The end of an interpreter ends a thread that asks for the GIL by unwinding it: from here on nothing of it may run, as it
+// would touch objects without the GIL and locks that nobody gives back. The end of the process is near.
+[[noreturn]] void rest() noexcept {
+    for (;;) ::pause();
+}
+
+void take_gil(PyThreadState* thread) noexcept {
+    try {
+        PyEval_RestoreThread(thread);
+    } catch (const abi::__forced_unwind&) {
+        rest();
+    }
 }
 
 double seconds_of(TimePoint point) noexcept {
@@ -59,7 +76,7 @@ int Loop::run() {
         const Reactor::Current current(*reactor_);
         reactor_->driver().wait(TimePoint::min());
     }
-    PyEval_RestoreThread(std::exchange(thread_, nullptr));
+    take_gil(std::exchange(thread_, nullptr));
     running_now_ = false;
     stopping_ = false;
     if (is_abandoned_ && !exit_) {
@@ -77,7 +94,7 @@ int Loop::run_once() {
 }
 
 void Loop::enter() {
-    if (running_now_) PyEval_RestoreThread(thread_);
+    if (running_now_) take_gil(thread_);
     in_lane_ = true;
 }
 
@@ -88,6 +105,14 @@ void Loop::leave() {
 
 void Loop::serve() {
     if (!running_now_) return;  // the end of the reactor
+    try {
+        serve_callbacks();
+    } catch (const abi::__forced_unwind&) {
+        rest();
+    }
+}
+
+void Loop::serve_callbacks() {
     has_work_ = false;
     run_functions();
     int left = kCallbacksPerTurn;

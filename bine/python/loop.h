@@ -46,6 +46,7 @@ public:
     // One iteration. The same errors.
     int run_once();
     void stop() noexcept { stopping_ = true; }
+    bool is_running() const noexcept { return running_now_; }
     bool is_closed() const noexcept { return !reactor_ || is_abandoned_; }
     // Ends the reactor; what is still open is aborted, and Python hears no more of it.
     void close() noexcept;
@@ -125,6 +126,7 @@ private:
     void serve() override;
     void leave() override;
 
+    void serve_callbacks();
     void run_functions();
     void expire_timers() noexcept;
     int iterate();

@@ -356,7 +356,9 @@ int clear(PyObject* self) {
 void deallocate(PyObject* self) {
     PyTypeObject* type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    delete std::exchange(object_of(self).loop, nullptr);
+    Loop* loop = std::exchange(object_of(self).loop, nullptr);
+    // At the end of an interpreter a thread that nobody waits for may be in it still.
+    if (loop && !loop->is_running()) delete loop;
     type->tp_free(self);
     Py_DECREF(type);
 }

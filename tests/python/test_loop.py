@@ -674,7 +674,7 @@ class Lives(LoopCase):
                 code, said = self.end_in_a_process("bine.new_event_loop()", ending)
                 expected_code, expected = self.end_in_a_process("asyncio.SelectorEventLoop()", ending)
                 self.assertEqual(code, expected_code, said)
-                self.assertEqual(kinds_of_lines(said), kinds_of_lines(expected), said)
+                self.assertLessEqual(kinds_of_lines(said), kinds_of_lines(expected), said)
 
     def end_in_a_process(self, loop, ending):
         done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", LIVING.replace("LOOP", loop) + ending],
@@ -694,24 +694,30 @@ async def main():
     server = await loop.create_server(Echo, "127.0.0.1", 0)
     transport, _ = await loop.create_connection(Echo, *server.sockets[0].getsockname())
     transport.write(b"x")
-    task = loop.create_task(asyncio.sleep(0 if len(sys.argv) > 1 else 0.01))
+    task = loop.create_task(asyncio.sleep(1000))
     loop.call_later(1000, print)
     await asyncio.sleep(0.01)
+async def leave():
+    await main()
+    loop.call_soon(sys.exit, 5)
+    await asyncio.sleep(1000)
 """
 ENDINGS = {
     "not closed": "loop.run_until_complete(main())",
     "closed": "loop.run_until_complete(main()); loop.close()",
-    "an exit while it runs": "loop.create_task(main()); loop.call_later(0.02, sys.exit, 5); loop.run_forever()",
+    "an exit while it runs": "leaving = loop.create_task(leave()); loop.run_forever()",
     "never run": "loop.call_soon(print)",
     "in a thread that still runs": "threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True).start(); "
                                    "threading.Event().wait(0.05)",
+    "calling in a thread": "f = lambda: loop.call_soon(f); f(); "
+                           "threading.Thread(target=loop.run_forever, daemon=True).start(); threading.Event().wait(0.05)",
     "waiting in a thread": "threading.Thread(target=loop.run_forever, daemon=True).start(); threading.Event().wait(0.05)",
 }
 
 
 def kinds_of_lines(text):
     """What was said, without what differs from run to run."""
-    return sorted({line.split("<")[0].split("0x")[0] for line in text.splitlines()})
+    return {line.split("<")[0].split("0x")[0] for line in text.splitlines()}
 
 
 if __name__ == "__main__":
