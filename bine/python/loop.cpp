@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "bine/python/incoming.h"
+#include "bine/python/kept.h"
 #include "bine/python/stream_transport.h"
 #include "bine/python/watch.h"
 
@@ -16,6 +17,9 @@ namespace bine::python {
 namespace {
 
 constexpr double kNanoseconds = 1e9;
+
+// The loop that this thread turns without holding the GIL.
+thread_local Loop* native_loop = nullptr;
 
 TimePoint point_of(double seconds) noexcept {
     if (!(seconds < 9e9)) return TimePoint::max();  // not a number, too
@@ -49,6 +53,10 @@ void TimerHandle::Alarm::expired() {
     loop->append(owner_.base.object());
 }
 
+void Kept::give_up(PyObject* object) noexcept {
+    native_loop ? native_loop->release_later(object) : Py_DECREF(object);
+}
+
 Loop::Loop(State& state, PyObject* object, DriverKind driver)
     : state_(state), object_(object), reactor_(std::make_unique<Reactor>(ReactorOptions{driver, Duration(0)})) {
     reactor_->set_lane_hooks(this);
@@ -70,6 +78,7 @@ int Loop::run() {
     has_work_ = true;  // what was queued before the run, and a look at the network first
     running_now_ = true;
     thread_ = PyEval_SaveThread();
+    Loop* const outer = std::exchange(native_loop, this);
     reactor_->run_until(done_);
     if (!is_abandoned_) {
         // What was written last leaves, too.
@@ -77,12 +86,18 @@ int Loop::run() {
         reactor_->driver().wait(TimePoint::min());
     }
     take_gil(std::exchange(thread_, nullptr));
+    native_loop = outer;
+    release_dead();
     running_now_ = false;
     stopping_ = false;
     if (is_abandoned_ && !exit_) {
         PyErr_SetString(PyExc_RuntimeError, "this loop belongs to the parent process; make a new one in the child of a fork");
         return -1;
     }
+    return raise_exit();
+}
+
+int Loop::raise_exit() noexcept {
     if (!exit_) return 0;
     raise(std::move(exit_));
     return -1;
@@ -94,13 +109,61 @@ int Loop::run_once() {
 }
 
 void Loop::enter() {
-    if (running_now_) take_gil(thread_);
     in_lane_ = true;
+    if (!thread_) return;
+    take_gil(thread_);
+    native_loop = nullptr;
 }
 
 void Loop::leave() {
     in_lane_ = false;
-    if (running_now_) thread_ = PyEval_SaveThread();
+    if (!thread_) return;
+    thread_ = PyEval_SaveThread();
+    native_loop = this;
+}
+
+bool Loop::has_gil() const noexcept { return native_loop != this; }
+
+void Loop::release_later(PyObject* object) noexcept {
+    try {
+        dead_.push_back(object);
+        has_work_.store(true, std::memory_order_relaxed);
+    } catch (const std::bad_alloc&) {
+        // It stays alive: there is no memory to note that it need not.
+    }
+}
+
+void Loop::release_dead() noexcept {
+    while (!dead_.empty()) {
+        std::vector<PyObject*> dead;
+        dead.swap(dead_);
+        for (PyObject* object : dead) Py_DECREF(object);
+    }
+}
+
+PyObject* Loop::begin_as_guest() noexcept {
+    is_guest_ = true;
+    if (reactor_->fd() < 0) {
+        PyErr_SetString(PyExc_RuntimeError, "this reactor cannot be a guest; make it with reactor=\"epoll\"");
+        return nullptr;
+    }
+    reactor_->prepare_sleep();
+    return PyLong_FromLong(reactor_->fd());
+}
+
+int Loop::run_ready() {
+    host_woken_ = false;
+    running_now_ = true;
+    const bool more = reactor_->run_ready();
+    running_now_ = false;
+    if (!is_closed()) reactor_->prepare_sleep();
+    if (exit_) return raise_exit();
+    return more ? 1 : 0;
+}
+
+void Loop::wake_host() noexcept {
+    if (is_closed() || running_now_ || std::exchange(host_woken_, true)) return;
+    reactor_->driver().wake();
 }
 
 void Loop::serve() {
@@ -114,18 +177,20 @@ void Loop::serve() {
 
 void Loop::serve_callbacks() {
     has_work_ = false;
-    run_functions();
     int left = kCallbacksPerTurn;
     do {
+        release_dead();
+        run_functions();
         expire_timers();
         left -= iterate();
-    } while (left > 0 && !ready_.empty() && !stopping_ && !exit_ && !is_abandoned_);
+    } while (left > 0 && (!ready_.empty() || !functions_.empty()) && !stopping_ && !exit_ && !is_abandoned_);
     done_ = stopping_ || exit_ || is_abandoned_;
     if (!ready_.empty() || !functions_.empty()) has_work_ = true;
     set_bell();
 }
 
 void Loop::run_functions() {
+    if (functions_.empty()) return;
     std::vector<Function<void()>> functions;
     functions.swap(functions_);
     for (auto& function : functions) reactor_->guard("a call in Python's lane", function);
@@ -175,6 +240,7 @@ void Loop::put_back(std::size_t from) {
 void Loop::append(PyObject* handle) {
     ready_.push_back(handle);
     has_work_.store(true, std::memory_order_relaxed);
+    touched();
 }
 
 void Loop::append_from_thread(PyObject* handle) {
@@ -185,6 +251,7 @@ void Loop::append_from_thread(PyObject* handle) {
 void Loop::in_lane(Function<void()> function) {
     functions_.push_back(std::move(function));
     has_work_.store(true, std::memory_order_relaxed);
+    touched();
 }
 
 double Loop::time() noexcept { return seconds_of(reactor_->driver().now()); }
@@ -315,6 +382,10 @@ void Loop::stop_serving(int fd) noexcept {
 
 void Loop::close() noexcept {
     if (is_closed()) return;
+    {
+        const Reactor::Current current(*reactor_);
+        while (Pending* pending = pending_.pop_front()) pending->loop_closes();
+    }
     incoming_.clear();
     watches_.clear();
     reactor_->timers().cancel(bell_);
@@ -322,6 +393,7 @@ void Loop::close() noexcept {
     reactor_->~Reactor();
     ::operator delete(static_cast<void*>(reactor_.release()));
     functions_.clear();
+    release_dead();
 }
 
 void Loop::abandon() noexcept {
@@ -355,6 +427,10 @@ int Loop::traverse(visitproc visit, void* arg) noexcept {
     }
     for (const auto& [fd, incoming] : incoming_) {
         stop = incoming->traverse(visit, arg);
+        if (stop) return stop;
+    }
+    for (Pending* pending = pending_.front(); pending; pending = pending_.after(*pending)) {
+        stop = pending->traverse(visit, arg);
         if (stop) return stop;
     }
     Py_VISIT(time_function_.get());

@@ -9,6 +9,11 @@
 // Timers of Python have a queue of their own, on the clock of loop.time(), which a program may replace; one timer of the
 // reactor stands for all of them.
 //
+// What C++ and Python await of each other (await.h), and whatever else must not outlive the loop, is in its list of Pending.
+//
+// A loop may be a guest on another one: that one watches host_fd() and calls run_ready(), which turns without waiting and
+// without giving the GIL away.
+//
 // Threads: the ready queue is the GIL's, so that call_soon_threadsafe is call_soon and a wakeup. Everything else is of the
 // thread that runs the loop (before the first run: of any that holds the GIL).
 #pragma once
@@ -19,6 +24,7 @@
 
 #include "bine/base/function.h"
 #include "bine/python/handle.h"
+#include "bine/python/pending.h"
 #include "bine/python/state.h"
 #include "bine/reactor/reactor.h"
 
@@ -59,6 +65,21 @@ public:
     void append_from_thread(PyObject* handle);
     // Runs `function` in the second lane of this turn or the next. From the loop's thread, with the GIL or without it.
     void in_lane(Function<void()> function);
+    // Whether the loop's thread holds the GIL: in the lane, and while the loop does not run. To be asked by that thread.
+    bool has_gil() const noexcept;
+    // Will be told when the loop closes, unless it unlinks itself before.
+    void add(Pending& pending) noexcept { pending_.push_back(pending); }
+    // Drops a reference when the GIL is held again.
+    void release_later(PyObject* object) noexcept;
+    // Native work was begun by Python: a guest must have a turn.
+    void touched() noexcept {
+        if (is_guest_ && !in_lane_) wake_host();
+    }
+
+    // As a guest. Null with an error set.
+    PyObject* begin_as_guest() noexcept;
+    // Answers whether there is more to be done at once; -1 with an error set, as run().
+    int run_ready();
 
     // The clock: seconds, as loop.time() has them.
     double time() noexcept;
@@ -128,6 +149,9 @@ private:
 
     void serve_callbacks();
     void run_functions();
+    void release_dead() noexcept;
+    void wake_host() noexcept;
+    int raise_exit() noexcept;
     void expire_timers() noexcept;
     int iterate();
     void run(PyObject* handle);
@@ -149,11 +173,15 @@ private:
     bool stopping_ = false;
     bool done_ = false;  // the run is to end with this turn
     bool is_abandoned_ = false;
+    bool is_guest_ = false;
+    bool host_woken_ = false;
     Object exit_;        // what ends the run
     std::vector<PyObject*> ready_;
     std::vector<PyObject*> iteration_;
     std::size_t next_ = 0;  // the first of iteration_ that has not run
     std::vector<Function<void()>> functions_;
+    std::vector<PyObject*> dead_;  // references given up without the GIL
+    IntrusiveList<Pending, Pending> pending_;
     TimerQueue timers_;
     IntrusiveList<TimerHandle::Alarm, AllTimersTag> all_timers_;
     Bell bell_{*this};

@@ -36,6 +36,12 @@ constexpr Name kNames[] = {
     {&State::call_soon_debug, "_call_soon_debug"},
     {&State::call_at_debug, "_call_at_debug"},
     {&State::context, "context"},
+    {&State::cancel, "cancel"},
+    {&State::result, "result"},
+    {&State::add_done_callback, "add_done_callback"},
+    {&State::set_exception, "set_exception"},
+    {&State::make_awaited, "_make_awaited"},
+    {&State::start_task, "_start_task"},
 };
 
 struct Borrowed {
@@ -48,6 +54,7 @@ constexpr Borrowed kBorrowed[] = {
     {&State::buffered_protocol, "asyncio.protocols", "BufferedProtocol"},
     {&State::socket_class, "socket", "socket"},
     {&State::transport_socket, "asyncio.trsock", "TransportSocket"},
+    {&State::cancelled_error, "asyncio.exceptions", "CancelledError"},
 };
 
 State& state_of_module(PyObject* module) noexcept { return *static_cast<State*>(PyModule_GetState(module)); }
@@ -69,6 +76,9 @@ int execute(PyObject* module) {
     if (look_up(state) < 0 || add_handle_types(module, state) < 0 || add_loop_type(module, state) < 0 ||
         add_transport_type(module, state) < 0)
         return -1;
+#ifdef BINE_DEBUG
+    if (add_await_probe(module) < 0) return -1;
+#endif
     const std::string_view version = bine::version();
     const Object text = Object::owned(PyUnicode_FromStringAndSize(version.data(), static_cast<Py_ssize_t>(version.size())));
     return text ? PyModule_AddObjectRef(module, "version", text.get()) : -1;

@@ -3,6 +3,8 @@
 #include <new>
 #include <string>
 
+#include "bine/python/python_exception.h"
+
 namespace bine::python {
 
 Object take_exception() noexcept {
@@ -46,6 +48,7 @@ PyObject* type_of(const Error& error) noexcept {
 }  // namespace
 
 Object exception_of(const Error& error) noexcept {
+    if (Object carried = carried_exception(error)) return carried;
     const std::string& text = error.text();
     if (error.code().category() == std::system_category()) {
         if (error.code().value() == ENOMEM) return Object::owned(PyObject_CallNoArgs(PyExc_MemoryError));
@@ -68,6 +71,9 @@ PyObject* raise_current() noexcept {
         return PyErr_NoMemory();
     } catch (const Error& error) {
         return raise(error);
+    } catch (const PythonException& carried) {
+        raise(carried.object());
+        return nullptr;
     } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
         return nullptr;

@@ -16,6 +16,7 @@ struct State {
     PyObject* buffered_protocol = nullptr;   // asyncio.BufferedProtocol
     PyObject* socket_class = nullptr;        // socket.socket
     PyObject* transport_socket = nullptr;    // asyncio.trsock.TransportSocket
+    PyObject* cancelled_error = nullptr;     // asyncio.CancelledError
     PyObject* empty_tuple = nullptr;
 
     // Names.
@@ -41,6 +42,12 @@ struct State {
     PyObject* call_at_debug = nullptr;
     PyObject* when = nullptr;
     PyObject* context = nullptr;
+    PyObject* cancel = nullptr;
+    PyObject* result = nullptr;
+    PyObject* add_done_callback = nullptr;
+    PyObject* set_exception = nullptr;
+    PyObject* make_awaited = nullptr;
+    PyObject* start_task = nullptr;
 
     // Handles that have run, to be used again.
     static constexpr int kSpareHandles = 1024;
@@ -55,6 +62,9 @@ State& state_of(PyTypeObject* type) noexcept;
 int add_handle_types(PyObject* module, State& state);
 int add_loop_type(PyObject* module, State& state);
 int add_transport_type(PyObject* module, State& state);
+#ifdef BINE_DEBUG
+int add_await_probe(PyObject* module);
+#endif
 void free_spare_handles(State& state) noexcept;
 
 }  // namespace bine::python

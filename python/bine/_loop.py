@@ -18,6 +18,7 @@ from asyncio import base_events, events, format_helpers, sslproto, unix_events
 from asyncio.log import logger
 
 from . import _bine
+from ._await import Crossing
 
 __all__ = ("EventLoop", "EventLoopPolicy", "install", "new_event_loop", "run")
 
@@ -28,7 +29,7 @@ _open_loops = weakref.WeakSet()
 _servers_know_transports = "transport" in inspect.signature(base_events.Server._attach).parameters
 
 
-class EventLoop(_bine.Loop, asyncio.SelectorEventLoop):
+class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
     """An asyncio event loop on bine's reactor.
 
     reactor: "auto" (the default: io_uring where the system has it, epoll otherwise), "epoll" or "uring"; the environment

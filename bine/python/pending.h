@@ -1,0 +1,22 @@
+// What has to end before its loop does: a future or a task that waits across the border, a port, a server.
+//
+// Confined to the loop's thread; everything here has the GIL.
+#pragma once
+
+#include "bine/base/intrusive_list.h"
+#include "bine/python/object.h"
+
+namespace bine::python {
+
+class Pending : public ListHook<Pending> {
+public:
+    // Called once, unlinked already. May destroy this.
+    virtual void loop_closes() noexcept = 0;
+    // The references to Python objects that it holds.
+    virtual int traverse(visitproc visit, void* arg) noexcept = 0;
+
+protected:
+    ~Pending() = default;
+};
+
+}  // namespace bine::python
