@@ -20,6 +20,13 @@ foreach(file IN LISTS package_files)
     file(CREATE_LINK ${PROJECT_SOURCE_DIR}/python/bine/${file} ${package}/${file} SYMBOLIC)
 endforeach()
 
+# The simulated world without what is for C++ programs: exploring, and the functions that keep them from the real world.
+file(GLOB sim_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bine/sim/*.cpp)
+list(FILTER sim_sources EXCLUDE REGEX "(_test|/forbidden|/explore|/exploration)\\.cpp$")
+add_library(bine_python_sim STATIC ${sim_sources})
+bine_compile_options(bine_python_sim)
+target_link_libraries(bine_python_sim PUBLIC bine::net)
+
 add_custom_target(bine_python)
 foreach(interpreter IN LISTS BINE_PYTHON_INTERPRETERS)
     execute_process(
@@ -36,7 +43,7 @@ foreach(interpreter IN LISTS BINE_PYTHON_INTERPRETERS)
     bine_compile_options(${target})
     # Python's headers are C, with casts that are not ours.
     target_include_directories(${target} SYSTEM PRIVATE ${include})
-    target_link_libraries(${target} PRIVATE bine::client)
+    target_link_libraries(${target} PRIVATE bine::client bine_python_sim)
     set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME _bine SUFFIX ${suffix}
         LIBRARY_OUTPUT_DIRECTORY ${package} CXX_VISIBILITY_PRESET hidden)
     # Of the libraries inside only the module's entry is to be seen.

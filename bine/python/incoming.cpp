@@ -41,6 +41,12 @@ Result<> Incoming::open(int fd) {
     return listener_.open(std::move(copy));
 }
 
+Result<> Incoming::open(const Address& address, int backlog) {
+    ListenOptions options;
+    options.backlog = backlog;
+    return listener_.open(address, options);
+}
+
 int Incoming::traverse(visitproc visit, void* arg) noexcept {
     Py_VISIT(acceptance_->make_protocol);
     Py_VISIT(acceptance_->server);

@@ -26,6 +26,8 @@ public:
 
     // Listens on a copy of the descriptor.
     Result<> open(int fd);
+    // Of a loop in a world: there.
+    Result<> open(const Address& address, int backlog);
     int traverse(visitproc visit, void* arg) noexcept;
 
 private:

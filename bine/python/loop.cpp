@@ -58,14 +58,19 @@ void Kept::give_up(PyObject* object) noexcept {
 }
 
 Loop::Loop(State& state, PyObject* object, DriverKind driver)
-    : state_(state), object_(object), reactor_(std::make_unique<Reactor>(ReactorOptions{driver, Duration(0)})) {
+    : state_(state), object_(object), reactor_(new Reactor(ReactorOptions{driver, Duration(0)})) {
+    reactor_->set_lane_hooks(this);
+}
+
+Loop::Loop(State& state, PyObject* object, Reactor& host)
+    : state_(state), object_(object), reactor_(&host), in_world_(true), running_now_(true) {
     reactor_->set_lane_hooks(this);
 }
 
 Loop::~Loop() {
     if (is_abandoned_) {
         // To take anything back would take it from the parent, whose epoll and ring these are.
-        (void)reactor_.release();
+        reactor_ = nullptr;
         (void)new auto(std::move(watches_));
         (void)new auto(std::move(incoming_));
     }
@@ -109,6 +114,7 @@ int Loop::run_once() {
 }
 
 void Loop::enter() {
+    if (in_world_) tell_world("_entered", nullptr);
     in_lane_ = true;
     if (!thread_) return;
     take_gil(thread_);
@@ -117,6 +123,11 @@ void Loop::enter() {
 
 void Loop::leave() {
     in_lane_ = false;
+    if (in_world_) {
+        const Object exit = std::move(exit_);
+        exit_ = Object();
+        tell_world("_left", exit.get());
+    }
     if (!thread_) return;
     thread_ = PyEval_SaveThread();
     native_loop = this;
@@ -164,6 +175,11 @@ int Loop::run_ready() {
 void Loop::wake_host() noexcept {
     if (is_closed() || running_now_ || std::exchange(host_woken_, true)) return;
     reactor_->driver().wake();
+}
+
+void Loop::tell_world(const char* method, PyObject* argument) noexcept {
+    const Object done = Object::owned(PyObject_CallMethod(object_, method, argument ? "O" : nullptr, argument));
+    if (!done) report_unraisable(object_);
 }
 
 void Loop::serve() {
@@ -372,26 +388,33 @@ PyObject* Loop::start_serving(int fd, std::unique_ptr<Incoming> incoming) {
     stop_serving(fd);
     const auto opened = incoming->open(fd);
     if (!opened) return raise(opened.error());
-    incoming_.emplace_back(fd, std::move(incoming));
+    keep_serving(fd, std::move(incoming));
     Py_RETURN_NONE;
+}
+
+void Loop::keep_serving(int number, std::unique_ptr<Incoming> incoming) {
+    incoming_.emplace_back(number, std::move(incoming));
 }
 
 void Loop::stop_serving(int fd) noexcept {
     std::erase_if(incoming_, [fd](const auto& one) { return one.first == fd; });
 }
 
+void Loop::end_pending() noexcept {
+    const Reactor::Current current(*reactor_);
+    while (Pending* pending = pending_.pop_front()) pending->loop_closes();
+}
+
 void Loop::close() noexcept {
     if (is_closed()) return;
-    {
-        const Reactor::Current current(*reactor_);
-        while (Pending* pending = pending_.pop_front()) pending->loop_closes();
-    }
+    if (in_world_) return leave_host(true);
+    end_pending();
     incoming_.clear();
     watches_.clear();
     reactor_->timers().cancel(bell_);
     // In this order: what the end of the reactor calls still finds it.
     reactor_->~Reactor();
-    ::operator delete(static_cast<void*>(reactor_.release()));
+    ::operator delete(static_cast<void*>(std::exchange(reactor_, nullptr)));
     functions_.clear();
     release_dead();
 }
@@ -399,7 +422,25 @@ void Loop::close() noexcept {
 void Loop::abandon() noexcept {
     if (is_closed()) return;
     is_abandoned_ = true;
-    if (!running_now_) (void)reactor_.release();
+    if (!running_now_) reactor_ = nullptr;
+}
+
+void Loop::leave_host(bool crashes) noexcept {
+    if (!reactor_) return;
+    end_pending();
+    const Reactor::Current current(*reactor_);
+    running_now_ = false;
+    incoming_.clear();
+    functions_.clear();
+    reactor_->timers().cancel(bell_);
+    while (Wire* wire = wires_.pop_front()) wire->forsake(crashes);
+    reactor_->set_lane_hooks(nullptr);
+    reactor_ = nullptr;
+    release_dead();
+}
+
+void Loop::add_wire(Wire& wire) noexcept {
+    if (in_world_) wires_.push_back(wire);
 }
 
 int Loop::visit_any(PyObject* handle, visitproc visit, void* arg) noexcept {

@@ -14,6 +14,9 @@
 // A loop may be a guest on another one: that one watches host_fd() and calls run_ready(), which turns without waiting and
 // without giving the GIL away.
 //
+// In a simulated world the world turns the reactor, which is not the loop's: several loops share a thread that holds the
+// GIL all the time, and each is asyncio's running loop while its lane is served.
+//
 // Threads: the ready queue is the GIL's, so that call_soon_threadsafe is call_soon and a wakeup. Everything else is of the
 // thread that runs the loop (before the first run: of any that holds the GIL).
 #pragma once
@@ -32,12 +35,16 @@ namespace bine::python {
 
 class Incoming;
 class Watch;
+class Wire;
+struct AllWiresTag;
 struct StreamTransport;
 
 class Loop final : private LaneHooks {
 public:
     // Throws Error when there is no such driver.
     Loop(State& state, PyObject* object, DriverKind driver);
+    // In a world, which turns `host` and keeps it until leave_host().
+    Loop(State& state, PyObject* object, Reactor& host);
     ~Loop();
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
@@ -58,6 +65,9 @@ public:
     void close() noexcept;
     // The child of a fork: what is shared with the parent is left as it is, and a run that the child returns to ends.
     void abandon() noexcept;
+    // The same as close() in a world, outside of a turn. What Python has closed already goes on to its end; when the host
+    // `crashes`, everything else is just forgotten, and aborted otherwise.
+    void leave_host(bool crashes) noexcept;
 
     // Takes over the reference to a handle, the loop's own kind or asyncio's.
     void append(PyObject* handle);
@@ -119,9 +129,12 @@ public:
     void set_transport(int fd, StreamTransport* transport);
     void forget_transport(int fd, StreamTransport* transport) noexcept;
     StreamTransport* transport_of(int fd) const noexcept;
+    // In a world: what has no descriptor is found here.
+    void add_wire(Wire& wire) noexcept;
 
-    // Listening sockets, by descriptor.
+    // Listening sockets, by descriptor; in a world, which has none, by a number of its choice.
     PyObject* start_serving(int fd, std::unique_ptr<Incoming> incoming);
+    void keep_serving(int number, std::unique_ptr<Incoming> incoming);
     void stop_serving(int fd) noexcept;
 
     int traverse(visitproc visit, void* arg) noexcept;
@@ -148,6 +161,7 @@ private:
     void leave() override;
 
     void serve_callbacks();
+    void end_pending() noexcept;
     void run_functions();
     void release_dead() noexcept;
     void wake_host() noexcept;
@@ -161,11 +175,12 @@ private:
     }
     int visit_any(PyObject* handle, visitproc visit, void* arg) noexcept;
     void set_bell() noexcept;
-    void abort_transports() noexcept;
+    void tell_world(const char* method, PyObject* argument) noexcept;
 
     State& state_;
     PyObject* const object_;
-    std::unique_ptr<Reactor> reactor_;
+    Reactor* reactor_;  // its own, but in a world; null when closed
+    const bool in_world_ = false;
     PyThreadState* thread_ = nullptr;  // while the GIL is not held by a run
     std::atomic<bool> has_work_{false};
     bool running_now_ = false;
@@ -189,6 +204,7 @@ private:
     std::vector<std::unique_ptr<Watch>> watches_;
     std::vector<StreamTransport*> transports_;
     std::vector<std::pair<int, std::unique_ptr<Incoming>>> incoming_;
+    IntrusiveList<Wire, AllWiresTag> wires_;
 };
 
 // Of an object of the loop's type.

@@ -8,6 +8,7 @@
 #include "bine/python/loop.h"
 #include "bine/python/stream_transport.h"
 #include "bine/python/watch.h"
+#include "bine/python/world.h"
 
 namespace bine::python {
 
@@ -329,10 +330,16 @@ PyObject* get_driver_reason(PyObject* self, void*) {
     return PyUnicode_FromStringAndSize(reason.data(), static_cast<Py_ssize_t>(reason.size()));
 }
 
-// _open(driver): what __init__ of the class in Python begins with.
+// _open(driver), or _open(host) in a world: what __init__ of the class in Python begins with.
 PyObject* open(PyObject* self, PyTypeObject* own_type, PyObject* const* args, Py_ssize_t count, PyObject*) {
     if (!check_count("_open", count, 1)) return nullptr;
     if (object_of(self).loop) return PyErr_SetString(PyExc_RuntimeError, "the loop has been opened already"), nullptr;
+    if (Reactor* host = reactor_of_host(state_of(own_type), args[0])) {
+        return translated([&] {
+            object_of(self).loop = new Loop(state_of(own_type), self, *host);
+            return Py_NewRef(Py_None);
+        });
+    }
     const char* wish = PyUnicode_AsUTF8(args[0]);
     if (!wish) return nullptr;
     return translated([&]() -> PyObject* {

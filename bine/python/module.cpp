@@ -5,6 +5,7 @@
 #include "bine/python/handle.h"
 #include "bine/python/log.h"
 #include "bine/python/state.h"
+#include "bine/python/world.h"
 
 namespace bine::python {
 
@@ -74,7 +75,7 @@ int look_up(State& state) {
 int execute(PyObject* module) {
     State& state = *new (PyModule_GetState(module)) State;
     if (look_up(state) < 0 || add_handle_types(module, state) < 0 || add_loop_type(module, state) < 0 ||
-        add_transport_type(module, state) < 0)
+        add_transport_type(module, state) < 0 || add_world_type(module, state) < 0 || add_host_type(module, state) < 0)
         return -1;
 #ifdef BINE_DEBUG
     if (add_await_probe(module) < 0) return -1;
@@ -85,7 +86,7 @@ int execute(PyObject* module) {
 }
 
 constexpr PyTypeObject* State::*kTypes[] = {&State::loop_type, &State::handle_type, &State::timer_handle_type,
-                                            &State::transport_type};
+                                            &State::transport_type, &State::world_type,  &State::host_type};
 
 template <class F>
 void for_each_object(State& state, F&& use) {
@@ -127,6 +128,7 @@ PyModuleDef_Slot module_slots[] = {
 
 PyMethodDef functions[] = {
     {"_set_log", set_log, METH_O, nullptr},
+    {"_shrink", shrink, METH_VARARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 

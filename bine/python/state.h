@@ -10,6 +10,8 @@ struct State {
     PyTypeObject* handle_type = nullptr;
     PyTypeObject* timer_handle_type = nullptr;
     PyTypeObject* transport_type = nullptr;
+    PyTypeObject* world_type = nullptr;
+    PyTypeObject* host_type = nullptr;
 
     // Objects of others.
     PyObject* flow_control = nullptr;        // asyncio.transports._FlowControlMixin, which transports derive from
@@ -62,6 +64,8 @@ State& state_of(PyTypeObject* type) noexcept;
 int add_handle_types(PyObject* module, State& state);
 int add_loop_type(PyObject* module, State& state);
 int add_transport_type(PyObject* module, State& state);
+int add_world_type(PyObject* module, State& state);
+int add_host_type(PyObject* module, State& state);
 #ifdef BINE_DEBUG
 int add_await_probe(PyObject* module);
 #endif

@@ -5,6 +5,7 @@
 // second lane only. Everything else needs the GIL and the loop's thread.
 #pragma once
 
+#include "bine/base/intrusive_list.h"
 #include "bine/net/protocol.h"
 #include "bine/net/transport.h"
 #include "bine/python/incoming.h"
@@ -14,6 +15,7 @@ namespace bine::python {
 
 class Loop;
 class Wire;
+struct AllWiresTag;
 
 struct StreamTransport {
     // Where it begins in an object; the same for every interpreter of a process.
@@ -72,7 +74,7 @@ void warn_unclosed(StreamTransport& transport) noexcept;
 // Gives back the socket and what it held.
 void end_transport(StreamTransport& transport) noexcept;
 
-class Wire final : public Protocol {
+class Wire final : public Protocol, public ListHook<AllWiresTag> {
 public:
     // For an object that is there.
     Wire(Loop& loop, StreamTransport& transport);
@@ -91,6 +93,9 @@ public:
     // asyncio's transports tell connection_lost in the next iteration when nothing waits to be sent: so does this, without
     // waiting for the driver.
     void end();
+    // The loop leaves its host: Python hears no more. What it has closed goes on to its end; what it has not is aborted, unless
+    // the host `crashes`, and warned of.
+    void forsake(bool crashes) noexcept;
     // What a buffered protocol left when it paused reading.
     bool holds_data() const noexcept { return !held_.empty(); }
     void deliver_held();

@@ -30,9 +30,14 @@ private:
 
 }  // namespace
 
-Wire::Wire(Loop& loop, StreamTransport& transport) : loop_(loop) { attach(transport); }
+Wire::Wire(Loop& loop, StreamTransport& transport) : loop_(loop) {
+    attach(transport);
+    loop_.add_wire(*this);
+}
 
-Wire::Wire(Loop& loop, Ref<Acceptance> acceptance) : loop_(loop), acceptance_(std::move(acceptance)) {}
+Wire::Wire(Loop& loop, Ref<Acceptance> acceptance) : loop_(loop), acceptance_(std::move(acceptance)) {
+    loop_.add_wire(*this);
+}
 
 // The references went in connection_lost: this may run without the GIL.
 Wire::~Wire() = default;
@@ -207,6 +212,23 @@ void Wire::end() {
     let_go();
 }
 
+void Wire::forsake(bool crashes) noexcept {
+    acceptance_ = Ref<Acceptance>();
+    bine::Transport* below = std::exchange(below_, nullptr);
+    const bool goes_on = owner_ && owner_->is_closing && !owner_->is_aborted;
+    if (owner_) {
+        owner_->below = nullptr;
+        if (!crashes) warn_unclosed(*owner_);
+        let_go();
+    }
+    if (!below || crashes) return;
+    if (goes_on) {
+        below->close();
+    } else {
+        below->abort();
+    }
+}
+
 void Wire::tell_lost(const CloseReason& reason) {
     StreamTransport& transport = *owner_;
     transport.is_closing = true;
@@ -229,6 +251,7 @@ void Wire::tell_lost(const CloseReason& reason) {
 void Wire::let_go() noexcept {
     StreamTransport& transport = *std::exchange(owner_, nullptr);
     transport.wire = nullptr;
+    static_cast<ListHook<AllWiresTag>&>(*this).unlink();
     loop_.forget_transport(transport.fd, &transport);
     end_transport(transport);
     Py_DECREF(transport.object());

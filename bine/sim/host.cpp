@@ -8,7 +8,10 @@ namespace bine::sim {
 Host::Host(World& world, std::size_t number, std::string name, Duration ahead)
     : world_(world), number_(number), name_(std::move(name)), ahead_(ahead) {}
 
-Host::~Host() { stop(); }
+Host::~Host() {
+    tell_end();
+    stop();
+}
 
 Address Host::address(uint16_t port) const {
     const std::string text = "10.0." + std::to_string(number_ / 250) + "." + std::to_string(number_ % 250 + 1);
@@ -62,10 +65,15 @@ void Host::crash() {
     }
 }
 
+void Host::tell_end() {
+    if (auto function = std::exchange(before_end_, nullptr)) function();
+}
+
 void Host::go_down() {
     if (!up()) return;
     started_ = true;
     driver_->fall_silent();
+    tell_end();
     stop();
     reactor_.reset();
     driver_ = nullptr;

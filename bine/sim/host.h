@@ -46,6 +46,10 @@ public:
     // Drops the program, as a cancellation does.
     void stop() noexcept;
 
+    // Calls `function` once, when the host goes down and its reactor is still there: for who has something of their own on
+    // the reactor. It replaces an earlier one, and nothing of it may run on the reactor any more.
+    void before_end(Function<void()> function) { before_end_ = std::move(function); }
+
     // From anywhere; when a reactor turns, it happens behind that turn.
     void crash();
     // The program starts anew, with a new reactor. Nothing happens when the host is up.
@@ -62,6 +66,7 @@ private:
 
     void boot();
     void go_down();
+    void tell_end();
     void program_ended(const Error* error);
 
     World& world_;
@@ -71,6 +76,7 @@ private:
     SimDriver* driver_ = nullptr;  // of the reactor, or of one that the user has
     std::unique_ptr<Reactor> reactor_;
     Program program_;
+    Function<void()> before_end_;
     std::optional<Deferred<>> running_;
     bool started_ = false;
 };

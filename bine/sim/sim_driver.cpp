@@ -16,7 +16,6 @@ namespace bine::sim {
 namespace {
 
 constexpr Duration kLinger = std::chrono::seconds(5);
-constexpr WallTime kWallStart{std::chrono::seconds(1'500'000'000)};
 
 }  // namespace
 
@@ -35,7 +34,7 @@ SimDriver::~SimDriver() {
 }
 
 DriverInfo SimDriver::info() const { return {"simulated", reason_}; }
-WallTime SimDriver::wall_now() noexcept { return kWallStart + world_.now().time_since_epoch() + host_.clock_ahead(); }
+WallTime SimDriver::wall_now() noexcept { return world_.wall_now() + host_.clock_ahead(); }
 
 void SimDriver::random(std::span<char> bytes) noexcept {
     for (char& byte : bytes) byte = static_cast<char>(world_.choose_quietly("random", 256));

@@ -72,7 +72,7 @@ World::World(Chance chance) : chance_(std::move(chance)) {
     logs_ = std::make_unique<LogWatch>(*this);
 }
 
-World::World(uint64_t seed, NetworkOptions options) : chance_(seed), options_(options) {
+World::World(Chance chance, NetworkOptions options) : chance_(std::move(chance)), options_(options) {
     logs_ = std::make_unique<LogWatch>(*this);
 }
 

@@ -46,7 +46,8 @@ public:
     // The network is drawn, too.
     explicit World(uint64_t seed) : World(Chance(seed)) {}
     explicit World(Chance chance);
-    World(uint64_t seed, NetworkOptions options);
+    World(uint64_t seed, NetworkOptions options) : World(Chance(seed), options) {}
+    World(Chance chance, NetworkOptions options);
     ~World();
     World(const World&) = delete;
     World& operator=(const World&) = delete;
@@ -67,6 +68,8 @@ public:
     static World* current() noexcept;
 
     TimePoint now() const noexcept { return now_; }
+    // What a clock that is right shows.
+    WallTime wall_now() const noexcept { return kWallStart + now_.time_since_epoch(); }
     uint64_t seed() const noexcept { return chance_.seed(); }
     const Choices& choices() const noexcept { return chance_.made(); }
     const NetworkOptions& network() const noexcept { return options_; }
@@ -113,6 +116,7 @@ private:
     friend class Host;
     class Running;
     static constexpr std::size_t kNowhere = SIZE_MAX;
+    static constexpr WallTime kWallStart{std::chrono::seconds(1'500'000'000)};
     struct Event {
         TimePoint when;
         uint64_t sequence;

@@ -1,0 +1,210 @@
+"""Playing very many worlds: explore()."""
+
+import dataclasses
+import gc
+import os
+import pickle
+import selectors
+import signal
+import sys
+import time
+import traceback
+
+from .. import _bine
+from ._run import Failed, choices_text, fix_hashes, name_of, play, replay_command, replay_wish, report
+
+_SHRINK_ATTEMPTS = 400
+_MOST_SHRINKING = 60.0  # seconds
+_OTHER_HEAP = 20011  # objects
+
+
+@dataclasses.dataclass
+class Explored:
+    """An exploration in which no promise was broken."""
+
+    name: str
+    worlds: int = 0
+    took: float = 0.0  # seconds
+    world_time: float = 0.0  # seconds in the worlds
+    reached: dict = dataclasses.field(default_factory=dict)  # of what sometimes() asks for: in how many worlds
+
+    def __str__(self):
+        lines = [f"reached in {100 * count / max(self.worlds, 1):5.1f} % of worlds: {label}" if count else
+                 f"reached in no world: {label}" for label, count in self.reached.items()]
+        lines.append(f"{self.name}: {self.worlds} worlds in {self.took:.1f} s, {self.world_time:.0f} s of their time: "
+                     "all promises are kept")
+        return "\n".join(lines)
+
+
+def explore(program, *, seeds=1000, first_seed=1, jobs=None, network=None, most=86400.0, starts=None, seconds=60.0,
+            shrink=True, twice_in=100):
+    """Play ``program(world)`` in the worlds of ``seeds`` seeds, each in a process of its own, until one fails.
+
+    jobs: processes at a time (as many as there are processors). seconds: of real time, in which a world must have ended.
+    twice_in: one world in so many is played in a second process whose memory lies differently, and must be the same.
+    Returns an Explored. Raises Failed with the story of a failure and, unless ``shrink`` is false, of a plainer one.
+    """
+    fix_hashes()
+    name = name_of(program)
+    options = dict(network=network, most=most, starts=starts)
+    wish = replay_wish(name)
+    if wish:
+        run, error = play(program, name, *wish, **options)
+        sys.stderr.write(run.story)
+        if run.failure is not None:
+            raise Failed(run, report(run)) from error
+        return Explored(name, 1, 0.0, run.took, run.reached)
+    return _Exploration(program, name, options, seconds).explore(range(first_seed, first_seed + seeds),
+                                                                jobs or os.cpu_count() or 1, shrink, twice_in)
+
+
+class _Exploration:
+    def __init__(self, program, name, options, seconds):
+        self._program = program
+        self._name = name
+        self._options = options
+        self._seconds = seconds
+        self._selector = selectors.DefaultSelector()
+        self._waiting = {}  # process -> what it plays
+
+    def explore(self, seeds, jobs, shrink, twice_in):
+        explored = Explored(self._name)
+        began = time.monotonic()
+        coming = iter(seeds)
+        gc.collect()
+        gc.freeze()
+        try:
+            for seed in coming:
+                self._start(seed, twice=bool(twice_in) and seed % twice_in == 0)
+                if len(self._waiting) >= jobs:
+                    self._collect(explored, shrink)
+            while self._waiting:
+                self._collect(explored, shrink)
+        finally:
+            self._stop_all()
+            gc.unfreeze()
+        explored.took = time.monotonic() - began
+        return explored
+
+    def _collect(self, explored, shrink):
+        run = self._next()
+        if run.failure is not None:
+            self._stop_all()
+            raise Failed(run, self._explain(run, shrink))
+        explored.worlds += 1
+        explored.world_time += run.took
+        for label, count in run.reached.items():
+            explored.reached[label] = explored.reached.get(label, 0) + bool(count)
+
+    # Processes.
+
+    def _start(self, seed, choices=None, twice=False, story=False):
+        reading, writing = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        process = os.fork()
+        if process == 0:
+            os.close(reading)
+            self._play_and_exit(writing, seed, choices, twice, story)
+        os.close(writing)
+        self._waiting[process] = (seed, reading, [], time.monotonic() + self._seconds)
+        self._selector.register(reading, selectors.EVENT_READ, process)
+
+    def _play_and_exit(self, writing, seed, choices, twice, story):
+        """In the child. Nothing of what the program leaves behind runs any more."""
+        code = 1
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            run, _ = play(self._program, self._name, seed, choices, **self._options)
+            if twice and run.failure is None:
+                self._play_in_other_heap(run)
+            run.result = None
+            if run.failure is None and not story:
+                run.story, run.choices = "", []
+            with os.fdopen(writing, "wb") as out:
+                pickle.dump(run, out)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(code)
+
+    def _play_in_other_heap(self, run):
+        elsewhere = [object() for _ in range(_OTHER_HEAP)]
+        del elsewhere[::3]
+        again, _ = play(self._program, self._name, run.seed, None, **self._options)
+        if again.hash != run.hash:
+            run.failure = (f"played again with another memory, it is another run (hashes {run.hash} and {again.hash}): something "
+                           "depends on addresses, as the order of a set of objects does, on what an earlier run left behind, "
+                           "or on the real world")
+
+    def _next(self):
+        """The next run that has ended, in whatever way."""
+        while True:
+            soonest = min(deadline for _, _, _, deadline in self._waiting.values())
+            for key, _ in self._selector.select(max(soonest - time.monotonic(), 0)):
+                ended = self._read(key.data)
+                if ended is not None:
+                    return ended
+            for process, (seed, _, _, deadline) in list(self._waiting.items()):
+                if time.monotonic() >= deadline:
+                    self._forget(process, signal.SIGKILL)
+                    return self._lost(seed, f"it has not ended after {self._seconds:g} s of real time: something never awaits")
+
+    def _read(self, process):
+        seed, reading, pieces, _ = self._waiting[process]
+        piece = os.read(reading, 1 << 20)
+        if piece:
+            pieces.append(piece)
+            return None
+        status = self._forget(process)
+        try:
+            return pickle.loads(b"".join(pieces))
+        except (EOFError, pickle.UnpicklingError):
+            code = os.waitstatus_to_exitcode(status)
+            return self._lost(seed, f"its process ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)}")
+
+    def _lost(self, seed, why):
+        from ._run import Run
+        return Run(self._name, seed, failure=why)
+
+    def _forget(self, process, kill=None):
+        _, reading, _, _ = self._waiting.pop(process)
+        self._selector.unregister(reading)
+        os.close(reading)
+        if kill is not None:
+            os.kill(process, kill)
+        return os.waitpid(process, 0)[1]
+
+    def _stop_all(self):
+        for process in list(self._waiting):
+            self._forget(process, signal.SIGKILL)
+
+    # A plainer run that fails too.
+
+    def _explain(self, run, shrink):
+        plainer = self._plainer(run) if shrink and run.choices else None
+        if plainer is None:
+            return report(run)
+        choices = [choice for choice in plainer.choices if choice]
+        return (f"{self._name}, seed {run.seed}: {run.failure}\n\n"
+                f"replay it, with its whole story (hash {run.hash}):\n    {replay_command(self._name, run.seed)}\n\n"
+                f"a plainer run fails too, with {len(choices)} choices that are not the plainest:\n\n"
+                + report(plainer).replace(replay_command(self._name, run.seed),
+                                          replay_command(self._name, run.seed, plainer.choices)))
+
+    def _plainer(self, run):
+        until = time.monotonic() + _MOST_SHRINKING
+
+        def fails(choices):
+            return time.monotonic() < until and self._alone(run.seed, choices).failure is not None
+
+        if not fails(run.choices):
+            return None
+        plainer = self._alone(run.seed, _bine._shrink(run.choices, fails, _SHRINK_ATTEMPTS))
+        return plainer if plainer.failure is not None else None
+
+    def _alone(self, seed, choices):
+        self._start(seed, choices, story=True)
+        return self._next()

@@ -1,0 +1,130 @@
+"""What is exchanged in this process while a world is played, so that nothing of the program is silently real.
+
+Clocks, chance and sockets of all code in the process are the world's by way of the C library (bine/python/real_world.h).
+What is left is here: what blocks, threads and processes, names, and the order of sets.
+"""
+
+import asyncio
+import gc
+import logging
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from asyncio import events
+
+from .. import _bine
+from ._loop import addresses, refuse
+
+_missing = object()
+
+
+class Guards:
+    """``with Guards(world):`` around all that a world does."""
+
+    def __init__(self, world):
+        self._world = world
+        self._before = []
+
+    def __enter__(self):
+        native = self._world._native
+        gc.collect()
+        self._collects = gc.isenabled()
+        gc.disable()  # so that what is collected when does not depend on what was before
+        self._random = random.getstate()
+        self._hooks = sys.get_asyncgen_hooks()
+        self._log = _LogToStory(self._world)
+        logging.getLogger().addHandler(self._log)
+        native.enter()
+        random.seed(int.from_bytes(native.random_bytes(16), "big"))
+        sys.set_asyncgen_hooks(firstiter=self._generator_begins, finalizer=self._generator_is_gone)
+        self._exchange()
+        self._check_clock()
+        return self
+
+    def __exit__(self, *error):
+        for owner, name, value in reversed(self._before):
+            if value is _missing:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, value)
+        self._before.clear()
+        sys.set_asyncgen_hooks(*self._hooks)
+        self._world._native.leave()
+        random.setstate(self._random)
+        logging.getLogger().removeHandler(self._log)
+        if self._collects:
+            gc.enable()
+
+    def _put(self, owner, name, value):
+        # Of a class only what is its own comes back.
+        self._before.append((owner, name, vars(owner).get(name, _missing)))
+        setattr(owner, name, value)
+
+    def _exchange(self):
+        self._put(time, "sleep", refuse("time.sleep()", "await asyncio.sleep() instead; it costs nothing"))
+        self._put(threading.Thread, "start", refuse("threads", "await asyncio.to_thread(), which works on this one"))
+        self._put(subprocess.Popen, "__init__", refuse("child processes"))
+        self._put(subprocess.Popen, "__del__", lambda popen: None)
+        self._put(socket.socket, "__init__", refuse("socket.socket", "use asyncio's streams and protocols"))
+        self._put(socket, "getaddrinfo", self._getaddrinfo)
+        self._put(socket, "gethostbyname", lambda name: self._getaddrinfo(name, 0, socket.AF_INET)[0][4][0])
+        self._put(socket, "gethostname", lambda: self._world._machine_here().name)
+        self._put(socket, "getfqdn", lambda name="": name or self._world._machine_here().name)
+        self._put(uuid, "_generate_time_safe", None)
+        self._put(uuid, "_node", 0x020000000001)
+        numbers = self._world._numbers
+        for kind in (asyncio.BaseProtocol, asyncio.StreamWriter, _bine.StreamTransport):
+            self._put(kind, "__hash__", _in_order_of_use(numbers))
+
+    def _getaddrinfo(self, host, port, family=0, type=0, proto=0, flags=0):
+        return addresses(self._world._machine_here(), host, port, family, type, proto, flags)
+
+    def _check_clock(self):
+        if abs(time.monotonic() - self._world.now) > 1e-3:
+            raise RuntimeError("the clock of this interpreter cannot be exchanged (is it linked statically?), so it cannot "
+                               "play simulated worlds; use one that is linked dynamically, as a distribution's is")
+
+    @staticmethod
+    def _generator_begins(generator):
+        loop = events._get_running_loop()
+        if loop is not None:
+            loop._asyncgen_firstiter_hook(generator)
+
+    def _generator_is_gone(self, generator):
+        for host in self._world._hosts.values():
+            if host._loop is not None and not host._loop.is_closed() and generator in host._loop._asyncgens:
+                host._loop._asyncgen_finalizer_hook(generator)
+
+
+def _in_order_of_use(numbers):
+    """A hash for objects that are told apart by identity: sets of them are in no order that depends on addresses."""
+
+    def hash_of(thing):
+        try:
+            return thing.__dict__.setdefault("_number_in_world", None) or _number(thing)
+        except AttributeError:
+            return object.__hash__(thing)
+
+    def _number(thing):
+        thing.__dict__["_number_in_world"] = number = next(numbers)
+        return number
+
+    return hash_of
+
+
+class _LogToStory(logging.Handler):
+    def __init__(self, world):
+        super().__init__()
+        self._world = world
+
+    def emit(self, record):
+        if record.name.startswith("bine."):
+            return  # the world hears these itself
+        try:
+            self._world.note(f"log: {record.name}: {record.getMessage()}")
+        except Exception:
+            self.handleError(record)

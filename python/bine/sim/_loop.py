@@ -1,0 +1,399 @@
+"""asyncio's loop on a host of a simulated world: bine's, on the world's time and network.
+
+The world turns it; it is asyncio's running loop while it is turned. What has no place in a world raises NotInWorld.
+"""
+
+import asyncio
+import functools
+import itertools
+import os
+import socket
+import threading
+import weakref
+from asyncio import base_events, events, exceptions, sslproto
+
+from .._loop import EventLoop, _Watched
+
+
+class NotInWorld(NotImplementedError):
+    """What the program asks for does not exist in a simulated world."""
+
+
+def refuse(what, instead=""):
+    """Something that raises NotInWorld when it is called."""
+    text = f"the simulated world has no {what}" + (f"; {instead}" if instead else "")
+
+    def refused(*args, **kwargs):
+        raise NotInWorld(text)
+
+    return refused
+
+
+class WorldTask(asyncio.Task):
+    """A task that sets keep in the order of its making, wherever it lies in memory."""
+
+    def __init__(self, coro, *, loop, **options):
+        self._number = next(loop.world._numbers)
+        if options.get("name") is None:
+            options["name"] = f"Task-{self._number}"
+        super().__init__(coro, loop=loop, **options)
+
+    def __hash__(self):
+        return self._number
+
+
+class WorldFuture(asyncio.Future):
+    def __init__(self, *, loop):
+        self._number = next(loop.world._numbers)
+        super().__init__(loop=loop)
+
+    def __hash__(self):
+        return self._number
+
+
+def _make_task(loop, coro, **options):
+    return WorldTask(coro, loop=loop, **options)
+
+
+class WorldLoop(EventLoop):
+    """The loop of a program on ``host``; from its start to its end, or to the host's crash."""
+
+    def __init__(self, host):
+        self.host = host
+        self.world = host.world
+        self._machine = host._machine
+        self._open(self._machine)
+        base_events.BaseEventLoop.__init__(self)
+        self._selector = _Watched(self)
+        self._signal_handlers = {}
+        self._unix_server_sockets = {}
+        self._transports = weakref.WeakValueDictionary()
+        self._pid = os.getpid()
+        self._listening = 0
+        self._program = None  # the task, once there is one
+        self.set_task_factory(_make_task)
+
+    # What C++ asks for.
+
+    def _entered(self):
+        self._thread_id = threading.get_ident()
+        events._set_running_loop(self)
+
+    def _left(self, exit=None):
+        self._thread_id = None
+        events._set_running_loop(None)
+        if exit is not None:
+            self.world._interrupted(exit)
+
+    def _stop_program(self):
+        if self._program is not None:
+            self._program.cancel()
+
+    def _leave(self, crashes):
+        """The end. In a crash nothing of the program may run any more, not even what is behind a finally: it is kept for ever."""
+        if crashes:
+            tasks = sorted(asyncio.all_tasks(self), key=hash)
+            self._machine.keep_for_ever((self, tasks, list(self._asyncgens)))
+        self._closed = True
+        self._selector = None
+        self._executor_shutdown_called = True
+
+    def close(self):
+        raise RuntimeError("a loop in a simulated world is closed by the world, when its program has ended")
+
+    def stop(self):
+        raise RuntimeError("a loop in a simulated world is turned by the world; to end the program, return from it")
+
+    def run_forever(self):
+        raise RuntimeError("a loop in a simulated world is turned by the world; bine.sim.run() runs programs")
+
+    def run_until_complete(self, future):
+        self.run_forever()
+
+    def create_future(self):
+        return WorldFuture(loop=self)
+
+    # Whatever nobody took is the world's to judge.
+
+    def default_exception_handler(self, context):
+        self.world._heard_of(self.host, context)
+
+    # Names. They take their time, as what a thread is asked for does.
+
+    async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
+        await asyncio.sleep(self.world._time_of_a_thread())
+        return addresses(self._machine, host, port, family, type, proto, flags)
+
+    async def getnameinfo(self, sockaddr, flags=0):
+        await asyncio.sleep(self.world._time_of_a_thread())
+        return sockaddr[0], str(sockaddr[1])
+
+    # Work for threads is done on this one, after a while.
+
+    def run_in_executor(self, executor, func, *args):
+        self._check_closed()
+        self._check_callback(func, "run_in_executor")
+        future = self.create_future()
+
+        def work():
+            if future.cancelled():
+                return
+            try:
+                result = func(*args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        self.call_later(self.world._time_of_a_thread(), work)
+        return future
+
+    async def shutdown_default_executor(self, timeout=None):
+        pass
+
+    # Streams.
+
+    async def create_connection(self, protocol_factory, host=None, port=None, *, ssl=None, family=0, proto=0, flags=0,
+                                sock=None, local_addr=None, server_hostname=None, ssl_handshake_timeout=None,
+                                ssl_shutdown_timeout=None, happy_eyeballs_delay=None, interleave=None, all_errors=False):
+        if sock is not None:
+            refuse("sockets", "give a host and a port")()
+        if host is None and port is None:
+            raise ValueError("host and port was not specified and no sock specified")
+        name = _checked_name(ssl, server_hostname, host)
+        infos = await self._ensure_resolved((host, port), family=family, type=socket.SOCK_STREAM, proto=proto,
+                                            flags=flags, loop=self)
+        if not infos:
+            raise OSError("getaddrinfo() returned empty list")
+        transport = await self._connect_to_one([info[4][:2] for info in infos], (local_addr or ("", 0))[:2], all_errors)
+        return await self._begin(transport, protocol_factory, ssl, name, ssl_handshake_timeout, ssl_shutdown_timeout)
+
+    async def create_unix_connection(self, protocol_factory, path=None, *, ssl=None, sock=None, server_hostname=None,
+                                     ssl_handshake_timeout=None, ssl_shutdown_timeout=None):
+        if sock is not None or path is None:
+            refuse("sockets", "give a path")()
+        if ssl and server_hostname is None:
+            raise ValueError("you have to pass server_hostname when using ssl")
+        transport = await self._connect((os.fspath(path), -1), ("", 0))
+        return await self._begin(transport, protocol_factory, ssl, server_hostname, ssl_handshake_timeout,
+                                 ssl_shutdown_timeout)
+
+    async def _connect_to_one(self, remotes, local, all_errors):
+        errors = []
+        for remote in remotes:
+            try:
+                return await self._connect(remote, local)
+            except OSError as error:
+                errors.append(error)
+        if all_errors:
+            raise ExceptionGroup("create_connection failed", errors)
+        if len(errors) == 1 or len({str(error) for error in errors}) == 1:
+            raise errors[0]
+        raise OSError(f"Multiple exceptions: {', '.join(map(str, errors))}")
+
+    async def _connect(self, remote, local):
+        """A transport that has no protocol yet."""
+        future = self.create_future()
+        number = self._machine.connect(self, asyncio.Protocol(), future, *remote, *local)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                future.result().abort()
+            else:
+                self._machine.cancel_connect(number)
+            raise
+
+    async def _begin(self, transport, protocol_factory, ssl, name, *limits):
+        if transport.is_closing():
+            raise ConnectionResetError(104, "the connection was reset at once")
+        try:
+            protocol = protocol_factory()
+        except BaseException:
+            transport.abort()
+            raise
+        if not ssl:
+            transport.set_protocol(protocol)
+            transport._begin()
+            return transport, protocol
+        waiter = self.create_future()
+        tls = sslproto.SSLProtocol(self, protocol, None if isinstance(ssl, bool) else ssl, waiter, False, name,
+                                   **_tls_limits(limits))
+        transport.set_protocol(tls)
+        transport._begin()
+        try:
+            await waiter
+        except BaseException:
+            tls._app_transport.close()
+            raise
+        return tls._app_transport, protocol
+
+    async def create_server(self, protocol_factory, host=None, port=None, *, family=socket.AF_UNSPEC,
+                            flags=socket.AI_PASSIVE, sock=None, backlog=100, ssl=None, reuse_address=None,
+                            reuse_port=None, keep_alive=None, ssl_handshake_timeout=None, ssl_shutdown_timeout=None,
+                            start_serving=True):
+        if isinstance(ssl, bool):
+            raise TypeError("ssl argument must be an SSLContext or None")
+        if sock is not None:
+            refuse("sockets", "give a host and a port")()
+        if host is None and port is None:
+            raise ValueError("Neither host/port nor sock were specified")
+        names = [host or None] if isinstance(host, str) or host is None else list(host)
+        places = {}
+        for name in names:
+            for info in await self._ensure_resolved((name, port), family=family, type=socket.SOCK_STREAM, flags=flags,
+                                                    loop=self):
+                places[info[4][:2]] = info[0]
+        sockets = [ListeningSocket(self.host, family, *place) for place, family in places.items()]
+        return await self._begin_serving(protocol_factory, sockets, ssl, backlog, ssl_handshake_timeout,
+                                         ssl_shutdown_timeout, start_serving)
+
+    async def create_unix_server(self, protocol_factory, path=None, *, sock=None, backlog=100, ssl=None,
+                                 ssl_handshake_timeout=None, ssl_shutdown_timeout=None, start_serving=True,
+                                 cleanup_socket=True):
+        if sock is not None or path is None:
+            refuse("sockets", "give a path")()
+        sockets = [ListeningSocket(self.host, socket.AF_UNIX, os.fspath(path), -1)]
+        return await self._begin_serving(protocol_factory, sockets, ssl, backlog, ssl_handshake_timeout,
+                                         ssl_shutdown_timeout, start_serving)
+
+    async def _begin_serving(self, protocol_factory, sockets, ssl, backlog, handshake_timeout, shutdown_timeout, begin):
+        server = base_events.Server(self, sockets, protocol_factory, ssl, backlog, handshake_timeout, shutdown_timeout)
+        if begin:
+            try:
+                server._start_serving()
+            except BaseException:
+                server.close()
+                raise
+            await asyncio.sleep(0)
+        return server
+
+    def _start_serving(self, protocol_factory, sock, sslcontext=None, server=None, backlog=100, *limits):
+        if sslcontext:
+            protocol_factory = functools.partial(self._incoming_tls, protocol_factory, sslcontext, limits)
+        self._listening += 1
+        try:
+            self._machine.listen(self, self._listening, protocol_factory, server, *sock.place, backlog)
+        except OSError as error:
+            raise OSError(error.errno, f"error while attempting to bind on address {sock.getsockname()!r}: "
+                                       f"{os.strerror(error.errno or 0).lower()}") from None
+        sock.number = self._listening
+
+    def _stop_serving(self, sock):
+        if sock.number:
+            self._machine.end_listening(self, sock.number)
+        sock.number = 0
+
+    async def _sendfile_native(self, transport, file, offset, count):
+        raise exceptions.SendfileNotAvailableError("files are read and written in a simulated world")
+
+    # What a world does not have.
+
+    add_reader = remove_reader = add_writer = remove_writer = refuse(
+        "descriptors", "its connections are made by create_connection and create_server")
+    sock_accept = sock_connect = sock_recv = sock_recv_into = sock_recvfrom = sock_recvfrom_into = sock_sendall = \
+        sock_sendto = sock_sendfile = connect_accepted_socket = refuse("sockets", "use asyncio's streams and protocols")
+    connect_read_pipe = connect_write_pipe = refuse("pipes")
+    subprocess_exec = subprocess_shell = refuse("child processes")
+    add_signal_handler = remove_signal_handler = refuse("signals")
+    set_default_executor = lambda self, executor: None
+    create_datagram_endpoint = refuse("datagrams for Python yet", "use streams")
+
+
+class ListeningSocket:
+    """What a server has in the place of a socket: it has a name and listens, and that is all."""
+
+    type = socket.SOCK_STREAM
+    proto = 0
+
+    def __init__(self, host, family, address, port):
+        self.family = family
+        self.place = (address, port or host._free_port())
+        self.number = 0
+
+    def getsockname(self):
+        if self.family == socket.AF_UNIX:
+            return self.place[0]
+        return self.place if self.family == socket.AF_INET else (*self.place, 0, 0)
+
+    def fileno(self):
+        return -1
+
+    def listen(self, backlog):
+        pass
+
+    def setblocking(self, flag):
+        pass
+
+    def setsockopt(self, *option):
+        pass
+
+    def getsockopt(self, *option):
+        return 0
+
+    def close(self):
+        pass
+
+    def __getattr__(self, name):
+        raise NotInWorld(f"the simulated world has no sockets, so nothing that .{name} could be said of")
+
+    def __repr__(self):
+        return f"<a listening socket of a simulated world, {self.getsockname()!r}>"
+
+
+def _checked_name(ssl, server_hostname, host):
+    if server_hostname is not None and not ssl:
+        raise ValueError("server_hostname is only meaningful with ssl")
+    if server_hostname is None and ssl and not host:
+        raise ValueError("You must set server_hostname when using ssl without a host")
+    return host if server_hostname is None and ssl else server_hostname
+
+
+def _tls_limits(limits):
+    names = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
+    return {name: limit for name, limit in zip(names, limits) if limit is not None}
+
+
+def addresses(machine, host, port, family=0, type=0, proto=0, flags=0):
+    """socket.getaddrinfo() of the world: a name is a host's, "localhost" or an address."""
+    number = _port(port)
+    name = host.decode() if isinstance(host, bytes) else host
+    if not name:
+        found = ["0.0.0.0" if flags & socket.AI_PASSIVE else "127.0.0.1"]
+        if family == socket.AF_INET6:
+            found = ["::" if flags & socket.AI_PASSIVE else "::1"]
+    elif _is_address(name):
+        found = [name]
+    else:
+        try:
+            found = machine.look_up(name)
+        except OSError:
+            raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: no host of this world is called {name!r}, "
+                                                     "as far as is known now") from None
+        # As with names that have addresses of one kind only, unless the other one is asked for.
+        wanted = family or socket.AF_INET
+        found = [address for address in found if (":" in address) == (wanted == socket.AF_INET6)]
+    if not found:
+        raise socket.gaierror(socket.EAI_ADDRFAMILY, "Address family for hostname not supported")
+    kinds = [type] if type else [socket.SOCK_STREAM, socket.SOCK_DGRAM]
+    return [(socket.AF_INET6, kind, proto, "", (address, number, 0, 0)) if ":" in address else
+            (socket.AF_INET, kind, proto, "", (address, number)) for address, kind in itertools.product(found, kinds)]
+
+
+def _is_address(name):
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, name)
+            return True
+        except OSError:
+            pass
+    return False
+
+
+def _port(port):
+    try:
+        return int(port or 0)
+    except ValueError:
+        raise socket.gaierror(socket.EAI_SERVICE, f"a port is a number in a simulated world, not {port!r}") from None

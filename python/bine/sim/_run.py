@@ -1,0 +1,210 @@
+"""Playing one world: run()."""
+
+import dataclasses
+import datetime
+import os
+import shlex
+import sys
+import traceback
+import warnings
+
+from .. import _bine
+from ._guards import Guards
+from ._world import BrokenPromise, World, where_all_wait
+
+REPLAY = "BINE_SIM"  # the environment variable with a run to be played again: "NAME:SEED" or "NAME:SEED:CHOICES"
+_AGAIN = "BINE_SIM_STARTED"
+_STORY_LINES = 30
+_NO_RANDOM_ADDRESSES = 0x0040000  # personality(2)
+
+
+@dataclasses.dataclass
+class Run:
+    """What became of a run."""
+
+    name: str
+    seed: int
+    hash: str = ""  # equal for equal runs
+    took: float = 0.0  # seconds of the world's time
+    result: object = None
+    failure: str = None  # the promise that was broken
+    details: str = ""
+    choices: list = dataclasses.field(default_factory=list)
+    reached: dict = dataclasses.field(default_factory=dict)
+    story: str = ""
+
+    def __str__(self):
+        how = self.failure or "all promises are kept"
+        return f"{self.name}, seed {self.seed}: {how}; {self.took:.3f} s in the world, hash {self.hash}"
+
+
+class Failed(AssertionError):
+    """A run has failed: ``run`` says what is known of it."""
+
+    def __init__(self, run, text):
+        super().__init__(text)
+        self.run = run
+
+
+def run(program, *, seed=1, choices=None, network=None, most=86400.0, starts=None):
+    """Play the asyncio program ``program(world)`` in the simulated world of ``seed``.
+
+    ``program`` is a coroutine function. It runs on a host called "main", in the world's time and network, and ends the run
+    when it returns; programs on other hosts are cancelled then. ``most`` seconds of the world's time are enough for it.
+
+    network: a Network in place of the one that the seed draws. starts: the date in the world, a datetime or seconds.
+    Returns a Run. Raises Failed, with the story and how to replay it, when a promise is broken or nobody can go on.
+    """
+    fix_hashes()
+    name = name_of(program)
+    wish = replay_wish(name)
+    if wish:
+        seed, choices = wish
+    run, error = play(program, name, seed, choices, network, most, starts)
+    if wish:
+        sys.stderr.write(run.story)
+    if run.failure is not None:
+        raise Failed(run, report(run)) from error
+    return run
+
+
+def play(program, name, seed, choices=None, network=None, most=86400.0, starts=None):
+    """The run, and the exception that it ended with."""
+    world = World(seed, choices, network, _seconds(starts))
+    run = Run(name, seed)
+    error = None
+    try:
+        with Guards(world):
+            began = world.now
+            try:
+                _carry_out(world, program, most)
+                run.result = world.host("main").result
+            except BrokenPromise as broken:
+                run.failure = str(broken) or "a promise is broken"
+                error = _cause(world)
+                if error is not None:
+                    run.details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            except _Hang as hang:
+                run.failure, run.details = hang.args
+            run.took = world.now - began
+            run.hash = f"{world._native.hash:016x}"
+            run.choices = world._native.choices
+            run.reached = dict(world._native.reached)
+            run.story = world._native.story
+            world._native.close()
+    finally:
+        world._native.close()
+    return run, error
+
+
+class _Hang(Exception):
+    pass
+
+
+def _carry_out(world, program, most):
+    main = world.host("main")
+    main.run(program, world)
+    ended = world._native.run_until(lambda: world._look() or main.done, most)
+    if world._exit is not None:
+        raise world._exit
+    if not ended:
+        waits = where_all_wait(world)
+        why = (f"the program has not ended after {most:g} s of the world's time" if world.now >= 1 + most else
+               "nobody can go on: nothing will ever happen again in this world")
+        world.note(f"BROKEN: {why}")
+        raise _Hang(why, f"who waits where:\n{waits}\n" if waits else "")
+    world._waits.clear()
+    world._native.finish()
+    if world._exit is not None:
+        raise world._exit
+
+
+def _cause(world):
+    for host in world.hosts:
+        if host.error is not None:
+            return host.error
+    return world._errors[0] if world._errors else None
+
+
+def _seconds(starts):
+    if starts is None:
+        return 1_500_000_000.0
+    return float(starts.timestamp() if isinstance(starts, datetime.datetime) else starts)
+
+
+def name_of(program):
+    function = getattr(program, "func", program)  # of a partial
+    return getattr(function, "__name__", type(function).__name__)
+
+
+# Reports and replays.
+
+def report(run, *, lines=_STORY_LINES):
+    parts = [f"{run.name}, seed {run.seed}: {run.failure}"]
+    if run.details:
+        parts.append(run.details.rstrip())
+    story = run.story.splitlines()
+    left_out = ["    ..."] if len(story) > lines else []
+    parts.append("how it ends:\n" + "\n".join(left_out + [f"    {line}" for line in story[-lines:]]))
+    parts.append(f"replay it, with its whole story (hash {run.hash}):\n    {replay_command(run.name, run.seed)}")
+    return "\n\n".join(parts) + "\n"
+
+
+def replay_command(name, seed, choices=None):
+    wish = f"{name}:{seed}" + (f":{choices_text(choices)}" if choices is not None else "")
+    hashes = os.environ.get("PYTHONHASHSEED", "0")
+    return f"PYTHONHASHSEED={hashes} {REPLAY}={shlex.quote(wish)} {shlex.join(sys.orig_argv)}"
+
+
+def replay_wish(name):
+    """(seed, choices) when this program is to be replayed."""
+    parts = os.environ.get(REPLAY, "").split(":")
+    if parts[0] != name or len(parts) < 2:
+        return None
+    return int(parts[1]), choices_from(parts[2]) if len(parts) > 2 else None
+
+
+def choices_text(choices):
+    """The choices that are not 0, as a person can pass them on."""
+    return " ".join(f"{place}={choice}" for place, choice in enumerate(choices) if choice)
+
+
+def choices_from(text):
+    pairs = dict(map(int, pair.split("=")) for pair in text.split())
+    return [pairs.get(place, 0) for place in range(max(pairs, default=-1) + 1)]
+
+
+# Two runs of a program are alike only if its sets are.
+
+def fix_hashes():
+    """See to it that texts have the same hashes in every run, and objects the same addresses: by starting this process anew."""
+    if not sys.flags.hash_randomization or os.environ.get("PYTHONHASHSEED", "random") != "random":
+        return
+    if _AGAIN in os.environ or not _may_start_again():
+        warnings.warn("hashes of texts differ from process to process, and so may runs; set PYTHONHASHSEED=0 to be able to "
+                      "replay them", RuntimeWarning, stacklevel=3)
+        return
+    environment = dict(os.environ, PYTHONHASHSEED="0", **{_AGAIN: "1"})
+    _keep_addresses()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, sys.orig_argv, environment)
+
+
+def _may_start_again():
+    """A program of its own, not a test in a runner's or a line that somebody typed."""
+    import threading
+    main = sys.modules.get("__main__")
+    return (hasattr(main, "__file__") and "pytest" not in sys.modules and "unittest" not in sys.modules
+            and threading.active_count() == 1 and not hasattr(sys, "ps1"))
+
+
+def _keep_addresses():
+    import ctypes
+    try:
+        libc = ctypes.CDLL(None)
+        before = libc.personality(0xFFFFFFFF)
+        if before != -1:
+            libc.personality(before | _NO_RANDOM_ADDRESSES)
+    except (OSError, AttributeError):
+        pass  # some containers forbid it
