@@ -76,6 +76,7 @@ class WorldLoop(EventLoop):
     # What C++ asks for.
 
     def _entered(self):
+        self.world._remember(self.host.name)
         self._thread_id = threading.get_ident()
         events._set_running_loop(self)
 

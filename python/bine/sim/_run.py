@@ -87,7 +87,7 @@ def play(program, name, seed, choices=None, network=None, most=86400.0, starts=N
             except _Hang as hang:
                 run.failure, run.details = hang.args
             run.took = world.now - began
-            run.hash = f"{world._native.hash:016x}"
+            run.hash = f"{world._native.hash ^ world._trace << 32:016x}"
             run.choices = world._native.choices
             run.reached = dict(world._native.reached)
             run.story = world._native.story

@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import itertools
 import traceback
+import zlib
 
 from .. import _bine
 from ._loop import WorldLoop
@@ -46,6 +47,7 @@ class World:
         self._waits = []
         self._exit = None
         self._errors = []
+        self._trace = 0
 
     # Hosts.
 
@@ -121,6 +123,7 @@ class World:
     def note(self, line):
         """A line of the story."""
         self._native.note(str(line))
+        self._remember(str(line))
 
     # Chance.
 
@@ -137,6 +140,10 @@ class World:
         return self._native.buggify(label)
 
     # For the loops and guards.
+
+    def _remember(self, what):
+        """For the hash of the run: that this comes now."""
+        self._trace = zlib.crc32(f"{self._native.now} {what}".encode("utf-8", "backslashreplace"), self._trace)
 
     def _time_of_a_thread(self):
         return self._native.choose("how long a thread takes", _THREAD_STEPS) * 1e-3
