@@ -21,8 +21,8 @@ What runs on the real network runs here unmodified; docs/python-simulation.md is
 """
 
 from ._explore import Explored, explore
-from ._loop import NotInWorld
 from ._run import Failed, Run, run
+from ._socket import NotInWorld
 from ._world import BrokenPromise, Host, Network, World
 
 __all__ = ("BrokenPromise", "Explored", "Failed", "Host", "Network", "NotInWorld", "Run", "World", "explore", "run")

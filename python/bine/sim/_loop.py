@@ -5,7 +5,6 @@ The world turns it; it is asyncio's running loop while it is turned. What has no
 
 import asyncio
 import functools
-import itertools
 import os
 import socket
 import threading
@@ -13,20 +12,7 @@ import weakref
 from asyncio import base_events, events, exceptions, sslproto
 
 from .._loop import EventLoop, _Watched
-
-
-class NotInWorld(NotImplementedError):
-    """What the program asks for does not exist in a simulated world."""
-
-
-def refuse(what, instead=""):
-    """Something that raises NotInWorld when it is called."""
-    text = f"the simulated world has no {what}" + (f"; {instead}" if instead else "")
-
-    def refused(*args, **kwargs):
-        raise NotInWorld(text)
-
-    return refused
+from ._socket import addresses, bound_socket, refuse
 
 
 class WorldTask(asyncio.Task):
@@ -159,11 +145,12 @@ class WorldLoop(EventLoop):
     async def create_connection(self, protocol_factory, host=None, port=None, *, ssl=None, family=0, proto=0, flags=0,
                                 sock=None, local_addr=None, server_hostname=None, ssl_handshake_timeout=None,
                                 ssl_shutdown_timeout=None, happy_eyeballs_delay=None, interleave=None, all_errors=False):
-        if sock is not None:
-            refuse("sockets", "give a host and a port")()
-        if host is None and port is None:
-            raise ValueError("host and port was not specified and no sock specified")
+        if (host is not None or port is not None) == (sock is not None):
+            raise ValueError("host and port, or a connected sock, and not both, are to be specified")
         name = _checked_name(ssl, server_hostname, host)
+        if sock is not None:
+            return await self._begin(sock.take_connection(), protocol_factory, ssl, name, ssl_handshake_timeout,
+                                     ssl_shutdown_timeout)
         infos = await self._ensure_resolved((host, port), family=family, type=socket.SOCK_STREAM, proto=proto,
                                             flags=flags, loop=self)
         if not infos:
@@ -237,17 +224,18 @@ class WorldLoop(EventLoop):
                             start_serving=True):
         if isinstance(ssl, bool):
             raise TypeError("ssl argument must be an SSLContext or None")
+        if (host is not None or port is not None) == (sock is not None):
+            raise ValueError("host and port, or a bound sock, and not both, are to be specified")
         if sock is not None:
-            refuse("sockets", "give a host and a port")()
-        if host is None and port is None:
-            raise ValueError("Neither host/port nor sock were specified")
+            return await self._begin_serving(protocol_factory, [sock], ssl, backlog, ssl_handshake_timeout,
+                                             ssl_shutdown_timeout, start_serving)
         names = [host or None] if isinstance(host, str) or host is None else list(host)
         places = {}
         for name in names:
             for info in await self._ensure_resolved((name, port), family=family, type=socket.SOCK_STREAM, flags=flags,
                                                     loop=self):
                 places[info[4][:2]] = info[0]
-        sockets = [ListeningSocket(self.host, family, *place) for place, family in places.items()]
+        sockets = [bound_socket(self.host, family, place) for place, family in places.items()]
         return await self._begin_serving(protocol_factory, sockets, ssl, backlog, ssl_handshake_timeout,
                                          ssl_shutdown_timeout, start_serving)
 
@@ -256,7 +244,7 @@ class WorldLoop(EventLoop):
                                  cleanup_socket=True):
         if sock is not None or path is None:
             refuse("sockets", "give a path")()
-        sockets = [ListeningSocket(self.host, socket.AF_UNIX, os.fspath(path), -1)]
+        sockets = [bound_socket(self.host, socket.AF_UNIX, (os.fspath(path), -1))]
         return await self._begin_serving(protocol_factory, sockets, ssl, backlog, ssl_handshake_timeout,
                                          ssl_shutdown_timeout, start_serving)
 
@@ -270,6 +258,10 @@ class WorldLoop(EventLoop):
                 raise
             await asyncio.sleep(0)
         return server
+
+    async def sock_connect(self, sock, address):
+        infos = await self._ensure_resolved(address[:2], family=sock.family, type=sock.type, proto=sock.proto, loop=self)
+        sock.connection = await self._connect(infos[0][4][:2], sock.place or ("", 0))
 
     def _start_serving(self, protocol_factory, sock, sslcontext=None, server=None, backlog=100, *limits):
         if sslcontext:
@@ -294,54 +286,13 @@ class WorldLoop(EventLoop):
 
     add_reader = remove_reader = add_writer = remove_writer = refuse(
         "descriptors", "its connections are made by create_connection and create_server")
-    sock_accept = sock_connect = sock_recv = sock_recv_into = sock_recvfrom = sock_recvfrom_into = sock_sendall = \
-        sock_sendto = sock_sendfile = connect_accepted_socket = refuse("sockets", "use asyncio's streams and protocols")
+    sock_accept = sock_recv = sock_recv_into = sock_recvfrom = sock_recvfrom_into = sock_sendall = \
+        sock_sendto = sock_sendfile = connect_accepted_socket = refuse("sockets that could be read and written", "use asyncio's streams and protocols")
     connect_read_pipe = connect_write_pipe = refuse("pipes")
     subprocess_exec = subprocess_shell = refuse("child processes")
     add_signal_handler = remove_signal_handler = refuse("signals")
     set_default_executor = lambda self, executor: None
     create_datagram_endpoint = refuse("datagrams for Python yet", "use streams")
-
-
-class ListeningSocket:
-    """What a server has in the place of a socket: it has a name and listens, and that is all."""
-
-    type = socket.SOCK_STREAM
-    proto = 0
-
-    def __init__(self, host, family, address, port):
-        self.family = family
-        self.place = (address, port or host._free_port())
-        self.number = 0
-
-    def getsockname(self):
-        if self.family == socket.AF_UNIX:
-            return self.place[0]
-        return self.place if self.family == socket.AF_INET else (*self.place, 0, 0)
-
-    def fileno(self):
-        return -1
-
-    def listen(self, backlog):
-        pass
-
-    def setblocking(self, flag):
-        pass
-
-    def setsockopt(self, *option):
-        pass
-
-    def getsockopt(self, *option):
-        return 0
-
-    def close(self):
-        pass
-
-    def __getattr__(self, name):
-        raise NotInWorld(f"the simulated world has no sockets, so nothing that .{name} could be said of")
-
-    def __repr__(self):
-        return f"<a listening socket of a simulated world, {self.getsockname()!r}>"
 
 
 def _checked_name(ssl, server_hostname, host):
@@ -355,46 +306,3 @@ def _checked_name(ssl, server_hostname, host):
 def _tls_limits(limits):
     names = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
     return {name: limit for name, limit in zip(names, limits) if limit is not None}
-
-
-def addresses(machine, host, port, family=0, type=0, proto=0, flags=0):
-    """socket.getaddrinfo() of the world: a name is a host's, "localhost" or an address."""
-    number = _port(port)
-    name = host.decode() if isinstance(host, bytes) else host
-    if not name:
-        found = ["0.0.0.0" if flags & socket.AI_PASSIVE else "127.0.0.1"]
-        if family == socket.AF_INET6:
-            found = ["::" if flags & socket.AI_PASSIVE else "::1"]
-    elif _is_address(name):
-        found = [name]
-    else:
-        try:
-            found = machine.look_up(name)
-        except OSError:
-            raise socket.gaierror(socket.EAI_NONAME, f"Name or service not known: no host of this world is called {name!r}, "
-                                                     "as far as is known now") from None
-        # As with names that have addresses of one kind only, unless the other one is asked for.
-        wanted = family or socket.AF_INET
-        found = [address for address in found if (":" in address) == (wanted == socket.AF_INET6)]
-    if not found:
-        raise socket.gaierror(socket.EAI_ADDRFAMILY, "Address family for hostname not supported")
-    kinds = [type] if type else [socket.SOCK_STREAM, socket.SOCK_DGRAM]
-    return [(socket.AF_INET6, kind, proto, "", (address, number, 0, 0)) if ":" in address else
-            (socket.AF_INET, kind, proto, "", (address, number)) for address, kind in itertools.product(found, kinds)]
-
-
-def _is_address(name):
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, name)
-            return True
-        except OSError:
-            pass
-    return False
-
-
-def _port(port):
-    try:
-        return int(port or 0)
-    except ValueError:
-        raise socket.gaierror(socket.EAI_SERVICE, f"a port is a number in a simulated world, not {port!r}") from None
