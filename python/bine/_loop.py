@@ -231,7 +231,7 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
 
     def _stop_serving(self, sock):
         self._end_serving(sock.fileno())
-        sock.close()
+        super()._stop_serving(sock)
 
     def _incoming_tls(self, protocol_factory, sslcontext, limits):
         names = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
