@@ -238,8 +238,8 @@ PyObject* end_soon(StreamTransport& transport) {
 // it may go on.
 PyObject* close_transport(StreamTransport& transport) {
     if (std::exchange(transport.is_closing, true) || !transport.below) Py_RETURN_NONE;
-    transport.below->flush();
-    if (transport.below->queued() == 0) {
+    if (!transport.is_protocol_paused) transport.below->flush();
+    if (!transport.is_protocol_paused && transport.below->queued() == 0) {
         transport.below->close();
         return end_soon(transport);
     }
