@@ -28,6 +28,7 @@ class Suite:
     hides: tuple = ()  # folders of the sdist that would be imported instead of what is installed
     python: str = "3.11"
     patience: float = 30  # seconds for one test
+    selects: tuple = ()  # words before the part of a name that -k gives
     short: bool = False  # is run when nothing is named
 
 
@@ -40,18 +41,18 @@ SUITES = {suite.name: suite for suite in (
     cpython("3.10"), cpython("3.11"), cpython("3.12"), cpython("3.13"),
     Suite("uvloop", (str(INSIDE / "uvloop_suite.py"), "{source}/tests"), "uvloop's own tests",
           packages=("aiohttp==3.14.5", "psutil==7.1.3", "pyOpenSSL==26.4.0"), sdist=UVLOOP, hides=("uvloop",)),
-    Suite("uvicorn", (str(INSIDE / "uvicorn_suite.py"), "tests", "--ignore=tests/benchmarks"), "uvicorn's own tests",
+    Suite("uvicorn", (str(INSIDE / "uvicorn_suite.py"), "tests", "--ignore=tests/benchmarks"), "uvicorn's own tests", selects=("-k",),
           packages=("uvicorn[standard]==0.54.0", *PYTEST, "pytest-mock==3.15.1", "trustme==1.2.1", "cryptography==46.0.3",
                     "httpx2", "a2wsgi==1.10.10", "wsproto==1.3.2", "zttp"),
           sdist="uvicorn==0.54.0", hides=("uvicorn",)),
-    Suite("anyio", (str(INSIDE / "anyio_suite.py"), "tests"), "anyio's own tests",
+    Suite("anyio", (str(INSIDE / "anyio_suite.py"), "tests"), "anyio's own tests", selects=("-k",),
           packages=("anyio==4.16.0", *PYTEST, "pytest-mock==3.15.1", "pytest-timeout==2.4.0", "trustme==1.2.1", "truststore",
                     "blockbuster", "hypothesis", "psutil==7.1.3"),
           sdist="anyio==4.16.0"),
-    Suite("aiohttp", (str(INSIDE / "pytest_suite.py"), "tests"), "aiohttp's own tests",
+    Suite("aiohttp", (str(INSIDE / "pytest_suite.py"), "tests", "--ignore-glob=tests/test_benchmarks_*"), "aiohttp's own tests", selects=("-k",),
           packages=("aiohttp==3.14.5", *PYTEST, "pytest-mock==3.15.1", "pytest-timeout==2.4.0", "trustme==1.2.1",
                     "blockbuster", "freezegun", "proxy.py", "re-assert", "isal", "zlib_ng", "pytest-xdist", "pytest-codspeed",
-                    "python-on-whales", "coverage"),
+                    "python-on-whales", "coverage", "gunicorn"),
           sdist="aiohttp==3.14.5", hides=("aiohttp",)),
     Suite("tornado", (str(INSIDE / "tornado_suite.py"),), "Tornado's own tests",
           packages=("tornado==6.6.1", "pycurl", "Twisted==26.10.0"), patience=60),

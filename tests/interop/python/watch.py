@@ -58,10 +58,12 @@ class Process:
 
 
 class Run:
-    """A suite under one loop. `command`: its program; `folder`: where it runs; `log`: a file for all that it prints."""
+    """A suite under one loop. `command`: its program; `folder`: where it runs; `log`: a file for all that it prints;
+    `told(name, told)` is called as each test ends."""
 
-    def __init__(self, command, folder, environment, log, patience):
+    def __init__(self, command, folder, environment, log, patience, told):
         self.command, self.folder, self.environment, self.log, self.patience = command, folder, environment, log, patience
+        self.told = told
         self.outcome = Outcome()
         self.current = self.last = None
 
@@ -134,11 +136,14 @@ class Run:
         if "begins" in line:
             self.current, self.begun = line["begins"], time.monotonic()
         elif "ends" in line:
-            self.outcome.tests[line["ends"]] = Told(
-                line["result"], line["text"], time.monotonic() - self.begun)
+            self.ends(line["ends"], Told(line["result"], line["text"], time.monotonic() - self.begun))
             self.current, self.last = None, line["ends"]
         elif "all_done" in line:
             self.finished = True
+
+    def ends(self, name, told):
+        self.outcome.tests[name] = told
+        self.told(name, told)
 
     def since(self, position):
         self.log.seek(position)
@@ -146,20 +151,20 @@ class Run:
 
     def hung(self, heard, where):
         if self.finished:
-            self.outcome.tests["(leaving)"] = Told(
-                "hung", f"the process did not end within {LEAVING} s of its last test, {self.last}\n{where}")
+            self.ends("(leaving)", Told(
+                "hung", f"the process did not end within {LEAVING} s of its last test, {self.last}\n{where}"))
             return True
         if self.current is None and not heard:
             raise Impossible("no test began")
-        self.outcome.tests[self.current or f"(after {self.last})"] = Told("hung", f"nothing came in {self.patience} s\n{where}")
+        self.ends(self.current or f"(after {self.last})", Told("hung", f"nothing came in {self.patience} s\n{where}"))
         return False
 
     def ended(self, code, heard):
         if self.finished:
             if code < 0:
-                self.outcome.tests["(leaving)"] = Told("crashed", f"the process ended by signal {-code} after {self.last}")
+                self.ends("(leaving)", Told("crashed", f"the process ended by signal {-code} after {self.last}"))
             return True
         if not heard:
             raise Impossible(f"the process ended with {code} and told nothing")
-        self.outcome.tests[self.current or f"(after {self.last})"] = Told("crashed", f"the process ended with {code}")
+        self.ends(self.current or f"(after {self.last})", Told("crashed", f"the process ended with {code}"))
         return False
