@@ -92,9 +92,11 @@ TimerHandle* make_timer_handle(State& state, PyObject* loop, double when, PyObje
 
 PyObject* run_handle(Handle& handle) {
     if (PyContext_Enter(handle.context) < 0) return nullptr;
+    handle.is_running = true;
     PyObject* result = handle.many ? PyObject_Call(handle.callback, handle.many, nullptr)
                                    : PyObject_Vectorcall(handle.callback, handle.slots + 1,
                                                          handle.count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr);
+    handle.is_running = false;
     // A callback may have cancelled its own handle, which keeps the context for this.
     if (PyContext_Exit(handle.context) < 0) Py_CLEAR(result);
     return result;
@@ -104,10 +106,10 @@ void cancel_handle(Handle& handle) noexcept {
     if (std::exchange(handle.is_cancelled, true)) return;
     if (handle.is_timer) {
         auto& timer = reinterpret_cast<TimerHandle&>(handle);
-        if (!timer.queue) return;
-        timer.queue->disarm(timer);
-        forget_call(handle);
+        if (timer.queue) timer.queue->disarm(timer);
     }
+    // Who keeps a handle is often what it calls.
+    if (!handle.is_running) forget_call(handle);
 }
 
 namespace {
@@ -135,7 +137,7 @@ PyObject* run(PyObject* self, PyObject*) {
     const Object kept = Object::borrowed(self);
     Object result = Object::owned(run_handle(handle));
     if (!result && loop_of(handle.loop).callback_failed(self) < 0) return nullptr;
-    if (!handle.is_kept) forget_call(handle);
+    if (!handle.is_kept || handle.is_cancelled) forget_call(handle);
     Py_RETURN_NONE;
 }
 
@@ -178,7 +180,7 @@ void deallocate(PyObject* self) {
     Py_CLEAR(handle.loop);
     State& state = state_of(type);
     if (type == state.handle_type && state.spare_handle_count < State::kSpareHandles) {
-        handle.is_cancelled = handle.is_kept = false;
+        handle.is_cancelled = handle.is_kept = handle.is_running = false;
         handle.loop = std::exchange(state.spare_handles, self);
         ++state.spare_handle_count;
     } else {

@@ -32,6 +32,7 @@ struct Handle {
     bool is_cancelled;
     bool is_timer;
     bool is_kept;  // runs again and again: of a descriptor that is watched
+    bool is_running;
 
     PyObject* object() noexcept { return reinterpret_cast<PyObject*>(this); }
 };

@@ -241,7 +241,7 @@ void Loop::run(PyObject* handle) {
         } else {
             (void)callback_failed(handle);
         }
-        if (!ours.is_kept) forget_call(ours);
+        if (!ours.is_kept || ours.is_cancelled) forget_call(ours);
         return;
     }
     const Object done = Object::owned(PyObject_CallMethodNoArgs(handle, state_.run));
@@ -416,6 +416,7 @@ void Loop::close() noexcept {
     reactor_->~Reactor();
     ::operator delete(static_cast<void*>(std::exchange(reactor_, nullptr)));
     functions_.clear();
+    drop_handles();
     release_dead();
 }
 
@@ -436,6 +437,7 @@ void Loop::leave_host(bool crashes) noexcept {
     while (Wire* wire = wires_.pop_front()) wire->forsake(crashes);
     reactor_->set_lane_hooks(nullptr);
     reactor_ = nullptr;
+    drop_handles();
     release_dead();
 }
 
@@ -479,12 +481,24 @@ int Loop::traverse(visitproc visit, void* arg) noexcept {
     return 0;
 }
 
-void Loop::clear_references() noexcept {
-    while (auto* alarm = all_timers_.front()) disarm(alarm->owner());
+// Somebody else may keep a handle, out of the collector's sight: it refers to nothing any more.
+void Loop::drop_handles() noexcept {
+    while (auto* alarm = all_timers_.front()) {
+        const Object handle = Object::borrowed(alarm->owner().base.object());
+        disarm(alarm->owner());
+        forget_call(*reinterpret_cast<Handle*>(handle.get()));
+    }
     std::vector<PyObject*> handles;
     handles.swap(ready_);
     has_work_ = false;
-    for (PyObject* handle : handles) Py_DECREF(handle);
+    for (PyObject* handle : handles) {
+        if (is_ours(handle)) forget_call(*reinterpret_cast<Handle*>(handle));
+        Py_DECREF(handle);
+    }
+}
+
+void Loop::clear_references() noexcept {
+    drop_handles();
     time_function_ = Object();
     exit_ = Object();
 }

@@ -145,6 +145,8 @@ public:
 private:
     static constexpr int kCallbacksPerTurn = 64;
 
+    void drop_handles() noexcept;
+
     // The reactor's timer that stands for the queue of Python's.
     class Bell final : public Timer {
     public:

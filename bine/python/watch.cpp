@@ -25,6 +25,10 @@ void cancel(Object handle) {
 
 Watch::~Watch() {
     if (id_) loop_.reactor().driver().unwatch(id_);
+    // The loop closes: what somebody else keeps refers to nothing any more.
+    for (PyObject* handle : {reader(), writer()}) {
+        if (handle && Py_IS_TYPE(handle, loop_.state().handle_type)) cancel_handle(*reinterpret_cast<Handle*>(handle));
+    }
 }
 
 Result<> Watch::update() {
