@@ -144,8 +144,7 @@ PyObject* run(PyObject* self, PyObject*) {
 PyObject* arguments_of(Handle& handle) {
     if (handle.many) return Py_NewRef(handle.many);
     PyObject* tuple = PyTuple_New(handle.count);
-    for (Py_ssize_t i = 0; tuple && i < handle.count; ++i)
-        PyTuple_SET_ITEM(tuple, i, Py_NewRef(handle.slots[1 + i]));
+    for (Py_ssize_t i = 0; tuple && i < handle.count; ++i) PyTuple_SET_ITEM(tuple, i, Py_NewRef(handle.slots[1 + i]));
     return tuple;
 }
 

@@ -18,9 +18,8 @@ namespace bine::python {
 class Loop;
 
 struct Handle {
-    PyObject_HEAD
-    PyObject* loop;      // the loop's object
-    PyObject* callback;  // null when cancelled or done
+    PyObject_HEAD PyObject* loop;  // the loop's object
+    PyObject* callback;            // null when cancelled or done
     PyObject* context;
     PyObject* weak_references;
     PyObject* source_traceback;  // of a handle made in debug mode

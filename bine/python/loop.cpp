@@ -53,9 +53,7 @@ void TimerHandle::Alarm::expired() {
     loop->append(owner_.base.object());
 }
 
-void Kept::give_up(PyObject* object) noexcept {
-    native_loop ? native_loop->release_later(object) : Py_DECREF(object);
-}
+void Kept::give_up(PyObject* object) noexcept { native_loop ? native_loop->release_later(object) : Py_DECREF(object); }
 
 Loop::Loop(State& state, PyObject* object, DriverKind driver)
     : state_(state), object_(object), reactor_(new Reactor(ReactorOptions{driver, Duration(0)})) {
@@ -96,7 +94,8 @@ int Loop::run() {
     running_now_ = false;
     stopping_ = false;
     if (is_abandoned_ && !exit_) {
-        PyErr_SetString(PyExc_RuntimeError, "this loop belongs to the parent process; make a new one in the child of a fork");
+        PyErr_SetString(PyExc_RuntimeError,
+                        "this loop belongs to the parent process; make a new one in the child of a fork");
         return -1;
     }
     return raise_exit();
@@ -318,8 +317,8 @@ bool Loop::take_exit() noexcept {
 int Loop::callback_failed(PyObject* handle) noexcept {
     if (take_exit()) return running_now_ ? 0 : -1;
     const Object exception = take_exception();
-    const Object done = Object::owned(PyObject_CallMethodObjArgs(
-        object_, state_.callback_failed, handle ? handle : Py_None, exception.get(), nullptr));
+    const Object done = Object::owned(PyObject_CallMethodObjArgs(object_, state_.callback_failed,
+                                                                 handle ? handle : Py_None, exception.get(), nullptr));
     if (!done && !take_exit()) report_unraisable(object_);
     return 0;
 }
@@ -328,23 +327,22 @@ void Loop::protocol_failed(StreamTransport& transport, const char* message) noex
     if (take_exit()) return;
     const Object exception = take_exception();
     const Object text = Object::owned(PyUnicode_FromString(message));
-    const Object done = Object::owned(PyObject_CallMethodObjArgs(
-        object_, state_.transport_failed, transport.object(), exception.get(), text.get(), nullptr));
+    const Object done = Object::owned(PyObject_CallMethodObjArgs(object_, state_.transport_failed, transport.object(),
+                                                                 exception.get(), text.get(), nullptr));
     if (!done && !take_exit()) report_unraisable(object_);
 }
 
 void Loop::incoming_failed() noexcept {
     const Object exception = take_exception();
-    const Object done =
-        Object::owned(PyObject_CallMethodOneArg(object_, state_.incoming_failed, exception.get()));
+    const Object done = Object::owned(PyObject_CallMethodOneArg(object_, state_.incoming_failed, exception.get()));
     if (!done && !take_exit()) report_unraisable(object_);
 }
 
 void Loop::report(StreamTransport& transport, const char* message) noexcept {
     const Object exception = take_exception();
     const Object text = Object::owned(PyUnicode_FromString(message));
-    const Object done = Object::owned(PyObject_CallMethodObjArgs(
-        object_, state_.report, transport.object(), exception.get(), text.get(), nullptr));
+    const Object done = Object::owned(
+        PyObject_CallMethodObjArgs(object_, state_.report, transport.object(), exception.get(), text.get(), nullptr));
     if (!done && !take_exit()) report_unraisable(object_);
 }
 
@@ -458,7 +456,8 @@ int Loop::traverse(visitproc visit, void* arg) noexcept {
     };
     for (PyObject* handle : ready_) look(handle);
     for (std::size_t i = next_; i < iteration_.size(); ++i) look(iteration_[i]);
-    for (auto* alarm = all_timers_.front(); alarm; alarm = all_timers_.after(*alarm)) look(alarm->owner().base.object());
+    for (auto* alarm = all_timers_.front(); alarm; alarm = all_timers_.after(*alarm))
+        look(alarm->owner().base.object());
     for (const auto& watch : watches_) {
         if (watch) look(watch->file());
         if (watch) look(watch->reader());

@@ -192,7 +192,7 @@ private:
     bool is_abandoned_ = false;
     bool is_guest_ = false;
     bool host_woken_ = false;
-    Object exit_;        // what ends the run
+    Object exit_;  // what ends the run
     std::vector<PyObject*> ready_;
     std::vector<PyObject*> iteration_;
     std::size_t next_ = 0;  // the first of iteration_ that has not run

@@ -15,8 +15,7 @@ namespace bine::python {
 namespace {
 
 struct LoopObject {
-    PyObject_HEAD
-    Loop* loop;
+    PyObject_HEAD Loop* loop;
     unsigned long thread;  // that runs it; 0 when none does
 };
 
@@ -143,7 +142,8 @@ PyObject* read_clock(PyObject* self, PyObject*) {
     return check_open(self) ? PyFloat_FromDouble(loop->time()) : nullptr;
 }
 
-PyMethodDef clock_method = {"time", read_clock, METH_NOARGS, "Seconds on the loop's clock, which is that of time.monotonic()."};
+PyMethodDef clock_method = {"time", read_clock, METH_NOARGS,
+                            "Seconds on the loop's clock, which is that of time.monotonic()."};
 
 PyObject* get_time(PyObject* self, void*) {
     Loop* loop = object_of(self).loop;
@@ -217,19 +217,25 @@ PyObject* add_watch(PyObject* self, PyObject* const* args, Py_ssize_t count, boo
     Loop& loop = *object_of(self).loop;
     Object handle;
     if (loop.debug) {
-        handle = Object::owned(call_in_debug_mode(self, loop.state().call_soon_debug, Py_None, args[1], args + 2, count - 2, nullptr));
+        handle = Object::owned(
+            call_in_debug_mode(self, loop.state().call_soon_debug, Py_None, args[1], args + 2, count - 2, nullptr));
     } else {
         auto* made = make_handle(loop.state(), self, args[1], args + 2, count - 2, nullptr);
         handle = Object::owned(made ? made->object() : nullptr);
     }
     if (!handle) return nullptr;
     return translated([&] {
-        return reading ? loop.add_reader(fd, args[0], handle.release()) : loop.add_writer(fd, args[0], handle.release());
+        return reading ? loop.add_reader(fd, args[0], handle.release())
+                       : loop.add_writer(fd, args[0], handle.release());
     });
 }
 
-PyObject* add_reader(PyObject* self, PyObject* const* args, Py_ssize_t count) { return add_watch(self, args, count, true); }
-PyObject* add_writer(PyObject* self, PyObject* const* args, Py_ssize_t count) { return add_watch(self, args, count, false); }
+PyObject* add_reader(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    return add_watch(self, args, count, true);
+}
+PyObject* add_writer(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    return add_watch(self, args, count, false);
+}
 
 PyObject* remove_watch(PyObject* self, PyObject* file, bool reading) {
     Loop* loop = object_of(self).loop;
@@ -264,9 +270,11 @@ PyObject* ensure_fd_no_transport(PyObject* self, PyObject* file) {
 // _open_transport(sock, protocol, waiter, extra, server)
 PyObject* open_transport_method(PyObject* self, PyObject* args) {
     PyObject *socket = nullptr, *protocol = nullptr, *waiter = nullptr, *extra = nullptr, *server = nullptr;
-    if (!PyArg_ParseTuple(args, "OOOOO", &socket, &protocol, &waiter, &extra, &server) || !check_open(self)) return nullptr;
+    if (!PyArg_ParseTuple(args, "OOOOO", &socket, &protocol, &waiter, &extra, &server) || !check_open(self))
+        return nullptr;
     const auto given = [](PyObject* object) { return object == Py_None ? nullptr : object; };
-    StreamTransport* transport = make_transport(*object_of(self).loop, protocol, nullptr, given(waiter), given(extra), given(server));
+    StreamTransport* transport =
+        make_transport(*object_of(self).loop, protocol, nullptr, given(waiter), given(extra), given(server));
     if (!transport) return nullptr;
     Object object = Object::owned(transport->object());
     if (open_transport(*transport, socket) < 0) return nullptr;
@@ -285,7 +293,8 @@ PyObject* serve(PyObject* self, PyObject* args) {
     if (!context) return nullptr;
     Loop& loop = *object_of(self).loop;
     return translated([&] {
-        return loop.start_serving(fd, std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get()));
+        return loop.start_serving(
+            fd, std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get()));
     });
 }
 
@@ -384,7 +393,8 @@ constexpr int kFastKeywords = METH_FASTCALL | METH_KEYWORDS;
 
 PyMethodDef methods[] = {
     {"call_soon", function(call_soon), kFastKeywords, "Call callback(*args) in the next turn."},
-    {"call_soon_threadsafe", function(call_soon_threadsafe), kFastKeywords, "call_soon() from any thread: wakes the loop."},
+    {"call_soon_threadsafe", function(call_soon_threadsafe), kFastKeywords,
+     "call_soon() from any thread: wakes the loop."},
     {"call_at", function(call_at), kFastKeywords, "Call callback(*args) when loop.time() has come to `when`."},
     {"call_later", function(call_later), kFastKeywords, "Call callback(*args) `delay` seconds from now."},
     {"stop", stop, METH_NOARGS, "End run_forever() with this turn."},
@@ -409,7 +419,8 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 PyGetSetDef attributes[] = {
-    {"time", get_time, set_time, "Seconds on the loop's clock. May be replaced: timers then follow the replacement.", nullptr},
+    {"time", get_time, set_time, "Seconds on the loop's clock. May be replaced: timers then follow the replacement.",
+     nullptr},
     {"driver", get_driver, nullptr, "What moves the bytes: \"epoll\" or \"io_uring\".", nullptr},
     {"driver_reason", get_driver_reason, nullptr, "Why that one runs.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
@@ -429,7 +440,8 @@ int add_loop_type(PyObject* module, State& state) {
         {Py_tp_getset, attributes},
         {0, nullptr},
     };
-    PyType_Spec spec{"bine._bine.Loop", sizeof(LoopObject), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, slots};
+    PyType_Spec spec{"bine._bine.Loop", sizeof(LoopObject), 0,
+                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, slots};
     state.loop_type = reinterpret_cast<PyTypeObject*>(PyType_FromModuleAndSpec(module, &spec, nullptr));
     return state.loop_type ? PyModule_AddType(module, state.loop_type) : -1;
 }

@@ -85,7 +85,8 @@ bool Watch::remove(Table& table, int fd, bool reading) noexcept {
 }
 
 int Watch::find(const Table& table, PyObject* file) noexcept {
-    const auto found = std::ranges::find_if(table, [&](const auto& watch) { return watch && watch->file_.get() == file; });
+    const auto found =
+        std::ranges::find_if(table, [&](const auto& watch) { return watch && watch->file_.get() == file; });
     return found == table.end() ? -1 : (*found)->fd_;
 }
 
