@@ -1,0 +1,1044 @@
+"""Transports, protocols and servers, plain and over TLS."""
+
+import asyncio
+import os
+import socket
+import ssl
+import tempfile
+import unittest
+
+import bine
+from support import (Echo, LoopCase, PATIENCE, Recorder, echo_server, make_certificates, open_descriptors, tcp_pair, until)
+
+SIZES = (1, 2, 1000, 4096, 65_535, 65_536, 65_537, 1_000_003)
+
+
+def pattern(size):
+    return bytes(range(251)) * (size // 251) + bytes(range(size % 251))
+
+
+class StreamCase(LoopCase):
+    async def connected(self, protocol=None):
+        """A recorder on one end of a connection, and the other end, a plain socket."""
+        ours, theirs = tcp_pair()
+        self.addCleanup(theirs.close)
+        protocol = protocol or Recorder(self.loop)
+        await self.loop.create_connection(lambda: protocol, sock=ours)
+        return protocol, theirs
+
+    async def receive_all(self, theirs):
+        received = b""
+        while data := await self.loop.sock_recv(theirs, 1 << 20):
+            received += data
+        return received
+
+
+class Echoing(StreamCase):
+    async def echo(self, reader, writer, sizes=SIZES):
+        for size in sizes:
+            data = pattern(size)
+            writer.write(data)
+            _, answer = await asyncio.gather(writer.drain(), reader.readexactly(size))
+            self.assertEqual(answer, data)
+        writer.close()
+        await writer.wait_closed()
+
+    def test_all_sizes_come_back_over_tcp(self):
+        async def main():
+            async with echo_server() as address:
+                await self.echo(*await asyncio.open_connection(*address))
+
+        self.complete(main())
+
+    def test_all_sizes_come_back_over_unix_sockets(self):
+        async def main(path):
+            living = set()
+            server = await self.loop.create_unix_server(lambda: Echo(living), path)
+            reader, writer = await asyncio.open_unix_connection(path)
+            self.assertEqual(writer.get_extra_info("peername"), path)
+            await self.echo(reader, writer)
+            server.close()
+            await until(lambda: not living)
+            await server.wait_closed()
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.complete(main(folder + "/socket"))
+
+    def test_a_hundred_connections_at_once(self):
+        async def main():
+            async with echo_server() as address:
+                ends = await asyncio.gather(*(asyncio.open_connection(*address) for _ in range(100)))
+                await asyncio.gather(*(self.echo(*end, sizes=(7, 70_000)) for end in ends))
+
+        self.complete(main())
+
+    def test_writelines_sends_every_kind_of_bytes_in_order(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            recorder.transport.writelines([b"bytes ", bytearray(b"bytearray "), memoryview(b"memoryview "), b""])
+            recorder.transport.writelines(part for part in (b"from ", b"a generator"))
+            recorder.transport.writelines([])
+            recorder.transport.close()
+            self.assertEqual(await self.receive_all(theirs), b"bytes bytearray memoryview from a generator")
+
+        self.complete(main())
+
+    def test_what_is_no_bytes_is_refused(self):
+        async def main():
+            recorder, _ = await self.connected()
+            for wrong in ("text", 7, None):
+                with self.assertRaises(TypeError):
+                    recorder.transport.write(wrong)
+            with self.assertRaises(TypeError):
+                recorder.transport.writelines(["text"])
+            recorder.transport.abort()
+            await recorder.lost
+
+        self.complete(main())
+
+    def test_bytes_may_change_or_go_once_they_were_written(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            expected = b""
+            for number in range(256):
+                data = bytearray([number]) * 10_000
+                expected += data
+                recorder.transport.write(data)
+                data[:] = bytes(10_000)
+            recorder.transport.close()
+            self.assertEqual(await self.receive_all(theirs), expected)
+
+        self.complete(main())
+
+
+class Flow(StreamCase):
+    def test_a_peer_that_does_not_read_pauses_the_protocol_and_one_that_reads_resumes_it(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            total = 0
+            while "pause" not in recorder.events:
+                recorder.transport.write(bytes(100_000))
+                total += 100_000
+                await asyncio.sleep(0)
+            self.assertGreater(recorder.transport.get_write_buffer_size(), 65_536)
+            received = 0
+            while received < total:
+                received += len(await self.loop.sock_recv(theirs, 1 << 20))
+            await until(lambda: "resume" in recorder.events)
+            self.assertEqual(recorder.events, ["made", "pause", "resume"])
+            recorder.transport.close()
+            await recorder.lost
+
+        self.complete(main())
+
+    def test_the_marks_can_be_set_and_are_asyncios(self):
+        async def main():
+            recorder, _ = await self.connected()
+            transport = recorder.transport
+            self.assertEqual(transport.get_write_buffer_limits(), (16_384, 65_536))
+            transport.set_write_buffer_limits(high=1000)
+            self.assertEqual(transport.get_write_buffer_limits(), (250, 1000))
+            transport.set_write_buffer_limits(low=1000)
+            self.assertEqual(transport.get_write_buffer_limits(), (1000, 4000))
+            for wrong in ({"high": 1, "low": 2}, {"high": -1}, {"low": -1}):
+                with self.assertRaises(ValueError):
+                    transport.set_write_buffer_limits(**wrong)
+            transport.set_write_buffer_limits(high=0)
+            total = 0
+            while "pause" not in recorder.events:
+                transport.write(bytes(100_000))
+                total += 100_000
+            transport.abort()
+            await recorder.lost
+
+        self.complete(main())
+
+    def test_drain_waits_for_a_peer_that_does_not_read(self):
+        async def main():
+            ours, theirs = tcp_pair()
+            reader, writer = await asyncio.open_connection(sock=ours)
+            writer.write(bytes(20_000_000))
+            draining = asyncio.ensure_future(writer.drain())
+            await asyncio.sleep(0.01)
+            self.assertFalse(draining.done())
+            received = 0
+            while not draining.done():
+                received += len(await self.loop.sock_recv(theirs, 1 << 20))
+            await draining
+            writer.close()
+            self.assertEqual(received + len(await self.receive_all(theirs)), 20_000_000)
+            theirs.close()
+
+        self.complete(main())
+
+    def test_nothing_is_received_while_reading_is_paused(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            recorder.transport.pause_reading()
+            recorder.transport.pause_reading()
+            self.assertFalse(recorder.transport.is_reading())
+            await self.loop.sock_sendall(theirs, b"kept")
+            theirs.shutdown(socket.SHUT_WR)
+            for _ in range(20):
+                await asyncio.sleep(0.0005)
+            self.assertEqual(recorder.events, ["made"])
+            recorder.transport.resume_reading()
+            recorder.transport.resume_reading()
+            self.assertTrue(recorder.transport.is_reading())
+            await recorder.lost
+            self.assertEqual(recorder.events, ["made", "data", "eof", "lost"])
+            self.assertEqual(recorder.received, b"kept")
+
+        self.complete(main())
+
+    def test_reading_can_be_paused_in_each_call(self):
+        class Sipping(Recorder):
+            def data_received(self, data):
+                super().data_received(data)
+                self.transport.pause_reading()
+                self.loop.call_soon(self.transport.resume_reading)
+
+        async def main():
+            sipping = Sipping(self.loop)
+            sipping.loop = self.loop
+            _, theirs = await self.connected(sipping)
+            data = pattern(2_000_000)
+            await self.loop.sock_sendall(theirs, data)
+            theirs.shutdown(socket.SHUT_WR)
+            await sipping.lost
+            self.assertEqual(sipping.received, data)
+
+        self.complete(main())
+
+
+class Endings(StreamCase):
+    def test_close_sends_what_was_written(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            data = pattern(5_000_000)
+            recorder.transport.write(data)
+            recorder.transport.close()
+            self.assertTrue(recorder.transport.is_closing())
+            self.assertNotIn("lost", recorder.events)
+            self.assertEqual(await self.receive_all(theirs), data)
+            self.assertIsNone(await recorder.lost)
+
+        self.complete(main())
+
+    def test_abort_loses_what_was_written_and_tells_once(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            recorder.transport.write(pattern(20_000_000))
+            recorder.transport.abort()
+            recorder.transport.abort()
+            recorder.transport.close()
+            self.assertNotIn("lost", recorder.events)
+            self.assertIsNone(await recorder.lost)
+            await asyncio.sleep(0)
+            self.assertEqual(recorder.events.count("lost"), 1)
+            try:
+                self.assertLess(len(await self.receive_all(theirs)), 20_000_000)
+            except ConnectionResetError:
+                pass
+
+        self.complete(main())
+
+    def test_our_end_leaves_the_other_direction_open(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            self.assertTrue(recorder.transport.can_write_eof())
+            recorder.transport.write(b"question")
+            recorder.transport.write_eof()
+            recorder.transport.write_eof()
+            with self.assertRaises(RuntimeError):
+                recorder.transport.write(b"too late")
+            self.assertEqual(await self.receive_all(theirs), b"question")
+            await self.loop.sock_sendall(theirs, b"answer")
+            theirs.close()
+            self.assertIsNone(await recorder.lost)
+            self.assertEqual(recorder.received, b"answer")
+
+        self.complete(main())
+
+    def test_a_protocol_that_wants_to_may_write_after_the_end_of_the_peer(self):
+        class Staying(Recorder):
+            def eof_received(self):
+                super().eof_received()
+                return True
+
+        async def main():
+            staying, theirs = await self.connected(Staying(self.loop))
+            theirs.shutdown(socket.SHUT_WR)
+            await staying.ended
+            await asyncio.sleep(0.001)
+            self.assertNotIn("lost", staying.events)
+            staying.transport.write(b"still here")
+            staying.transport.close()
+            self.assertEqual(await self.receive_all(theirs), b"still here")
+            self.assertIsNone(await staying.lost)
+
+        self.complete(main())
+
+    def test_a_reset_is_the_exception_of_connection_lost(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            theirs.close()
+            self.assertIsInstance(await recorder.lost, ConnectionResetError)
+
+        self.complete(main())
+
+    def test_writing_into_the_void_is_quiet_for_a_while(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            recorder.transport.abort()
+            await recorder.lost
+            for _ in range(5):
+                recorder.transport.write(b"x")
+            with self.assertLogs("asyncio", "WARNING") as logs:
+                for _ in range(5):
+                    recorder.transport.write(b"x")
+            self.assertIn("socket.send() raised exception", logs.output[0])
+
+        self.complete(main())
+
+    def test_a_transport_that_has_ended_answers_as_asyncios_does(self):
+        async def main():
+            recorder, _ = await self.connected()
+            transport = recorder.transport
+            transport.close()
+            await recorder.lost
+            self.assertTrue(transport.is_closing())
+            self.assertFalse(transport.is_reading())
+            self.assertEqual(transport.get_write_buffer_size(), 0)
+            for call in (transport.close, transport.abort, transport.pause_reading, transport.resume_reading,
+                         transport.write_eof, transport.set_write_buffer_limits, lambda: transport.writelines([b""])):
+                call()
+            self.assertIn("closed", repr(transport))
+            self.assertIsNone(transport.get_extra_info("nonsense"))
+            self.assertEqual(transport.get_extra_info("nonsense", 5), 5)
+
+        self.complete(main())
+
+    def test_what_a_transport_knows_of_its_socket(self):
+        async def main():
+            ours, theirs = tcp_pair()
+            expected = ours.getsockname(), ours.getpeername(), ours.fileno()
+            recorder = Recorder(self.loop)
+            await self.loop.create_connection(lambda: recorder, sock=ours)
+            view = recorder.transport.get_extra_info("socket")
+            self.assertEqual((recorder.transport.get_extra_info("sockname"), recorder.transport.get_extra_info("peername"),
+                              view.fileno()), expected)
+            self.assertTrue(view.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            recorder.transport.close()
+            await recorder.lost
+            self.assertEqual(recorder.transport.get_extra_info("peername"), expected[1])
+            self.assertEqual(view.fileno(), -1)
+            theirs.close()
+
+        self.complete(main())
+
+
+class Sipper(asyncio.BufferedProtocol):
+    """Offers `size` bytes at a time."""
+
+    def __init__(self, loop, size):
+        self.memory = bytearray(size)
+        self.received = b""
+        self.lost = loop.create_future()
+        self.after_update = lambda: None
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def get_buffer(self, hint):
+        return self.memory
+
+    def buffer_updated(self, count):
+        self.received += self.memory[:count]
+        self.after_update()
+
+    def eof_received(self):
+        pass
+
+    def connection_lost(self, exception):
+        self.lost.set_result(exception)
+
+
+class Buffered(StreamCase):
+    def sip(self, size, amount, prepare=lambda sipper: None):
+        async def main():
+            sipper, theirs = await self.connected(Sipper(self.loop, size))
+            prepare(sipper)
+            data = pattern(amount)
+            await self.loop.sock_sendall(theirs, data)
+            theirs.shutdown(socket.SHUT_WR)
+            exception = await sipper.lost
+            return exception, sipper.received, data
+
+        return self.complete(main())
+
+    def test_every_size_of_buffer_gets_everything(self):
+        for size, amount in ((1, 1000), (7, 100_000), (65_536, 1_000_000), (10_000_000, 1_000_000)):
+            with self.subTest(size=size):
+                exception, received, data = self.sip(size, amount)
+                self.assertIsNone(exception)
+                self.assertEqual(received, data)
+
+    def test_reading_may_be_paused_between_two_buffers(self):
+        def prepare(sipper):
+            def pause():
+                sipper.transport.pause_reading()
+                self.loop.call_soon(sipper.transport.resume_reading)
+
+            sipper.after_update = pause
+
+        exception, received, data = self.sip(997, 200_000, prepare)
+        self.assertIsNone(exception)
+        self.assertEqual(received, data)
+
+    def test_a_plain_protocol_may_follow_in_the_middle(self):
+        recorder = Recorder(self.loop)
+
+        def prepare(sipper):
+            sipper.after_update = lambda: sipper.transport.set_protocol(recorder)
+
+        async def main():
+            sipper, theirs = await self.connected(Sipper(self.loop, 10))
+            prepare(sipper)
+            await self.loop.sock_sendall(theirs, pattern(100_000))
+            theirs.close()
+            self.assertIsNone(await recorder.lost)
+            self.assertEqual(sipper.received + recorder.received, pattern(100_000))
+            self.assertEqual(len(sipper.received), 10)
+
+        self.complete(main())
+
+    def test_buffers_that_are_none_end_the_connection(self):
+        for wrong in (bytearray(0), b"not to be written", None):
+            with self.subTest(wrong=wrong):
+                exception, received, _ = self.sip(1, 10, lambda sipper: setattr(sipper, "memory", wrong))
+                self.assertIsInstance(exception, (RuntimeError, TypeError, BufferError))
+                self.assertEqual(received, b"")
+                self.take_error(type(exception))
+
+    def test_a_buffer_stays_usable_while_it_is_filled(self):
+        def prepare(sipper):
+            sipper.after_update = lambda: sipper.memory.extend(b"more")  # fails while somebody holds it
+
+        exception, received, data = self.sip(10, 1000, prepare)
+        self.assertIsNone(exception)
+        self.assertEqual(received, data)
+
+
+class Raising(StreamCase):
+    def one_that_raises_in(self, method):
+        def fail(*_):
+            raise ZeroDivisionError(method)
+
+        recorder = Recorder(self.loop)
+        setattr(recorder, method, fail)
+        return recorder
+
+    def test_in_data_received_and_eof_received_it_ends_the_connection_with_it(self):
+        for method in ("data_received", "eof_received"):
+            async def main():
+                recorder, theirs = await self.connected(self.one_that_raises_in(method))
+                await self.loop.sock_sendall(theirs, b"x")
+                theirs.shutdown(socket.SHUT_WR)
+                return await recorder.lost
+
+            with self.subTest(method):
+                self.assertIsInstance(self.complete(main()), ZeroDivisionError)
+                self.assertEqual(str(self.take_error(ZeroDivisionError)), method)
+
+    def test_in_connection_made_and_connection_lost_it_is_reported(self):
+        for method in ("connection_made", "connection_lost"):
+            async def main():
+                recorder = self.one_that_raises_in(method)
+                ours, theirs = tcp_pair()
+                transport, _ = await self.loop.create_connection(lambda: recorder, sock=ours)
+                transport.close()
+                await self.receive_all(theirs)
+                theirs.close()
+                await asyncio.sleep(0.001)
+
+            with self.subTest(method):
+                self.complete(main())
+                self.assertEqual(str(self.take_error(ZeroDivisionError)), method)
+
+    def test_in_pause_writing_and_resume_writing_it_is_reported_and_the_bytes_go_on(self):
+        for method in ("pause_writing", "resume_writing"):
+            async def main():
+                recorder, theirs = await self.connected(self.one_that_raises_in(method))
+                recorder.transport.write(pattern(20_000_000))
+                receiving = asyncio.ensure_future(self.receive_all(theirs))
+                await until(lambda: recorder.transport.get_write_buffer_size() == 0)
+                recorder.transport.close()
+                self.assertEqual(await receiving, pattern(20_000_000))
+                self.assertIsNone(await recorder.lost)
+
+            with self.subTest(method):
+                self.complete(main())
+                self.assertEqual(str(self.take_error(ZeroDivisionError)), method)
+
+    def test_in_the_buffers_of_a_buffered_protocol_it_ends_the_connection(self):
+        for method in ("get_buffer", "buffer_updated"):
+            async def main():
+                sipper = Sipper(self.loop, 10)
+                setattr(sipper, method, lambda *_: 1 / 0)
+                _, theirs = await self.connected(sipper)
+                await self.loop.sock_sendall(theirs, b"x")
+                return await sipper.lost
+
+            with self.subTest(method):
+                self.assertIsInstance(self.complete(main()), ZeroDivisionError)
+                self.take_error(ZeroDivisionError)
+
+    def test_in_a_factory_of_a_server_it_ends_that_connection_alone(self):
+        async def main():
+            living = set()
+            factories = [lambda: Echo(living), lambda: 1 / 0]
+            server = await self.loop.create_server(lambda: factories.pop()(), "127.0.0.1", 0)
+            address = server.sockets[0].getsockname()
+            reader, writer = await asyncio.open_connection(*address)
+            self.assertEqual(await reader.read(), b"")
+            writer.close()
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"well")
+            self.assertEqual(await reader.readexactly(4), b"well")
+            writer.close()
+            await writer.wait_closed()
+            await until(lambda: not living)
+            server.close()
+
+        self.complete(main())
+
+
+class Cancelling(LoopCase):
+    """An echo is cancelled after each number of iterations until it completes; nothing may be left of it."""
+
+    async def echo_once(self, address, **options):
+        reader, writer = await asyncio.open_connection(*address, **options)
+        try:
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+            await reader.readexactly(100_000)
+            writer.write_eof()
+            await reader.read()
+        finally:
+            writer.close()
+        await writer.wait_closed()
+
+    def cancel_everywhere(self, operation):
+        async def after(turns):
+            task = asyncio.ensure_future(operation())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if task.done():
+                return task.result() or True
+            await asyncio.sleep(0.0002 * (turns % 3))
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=PATIENCE)
+            self.assertTrue(done)
+            return not task.cancelled()
+
+        turns = 0
+        while not self.complete(after(turns)):
+            turns += 1 + turns // 20
+            self.assertLess(turns, 100_000)
+
+    def test_connecting_echoing_and_closing(self):
+        living = set()
+        server = self.complete(self.loop.create_server(lambda: Echo(living), "127.0.0.1", 0))
+        address = server.sockets[0].getsockname()
+        before = open_descriptors()
+        self.cancel_everywhere(lambda: self.echo_once(address))
+        self.complete(until(lambda: not living))
+        self.complete(until(lambda: open_descriptors() == before))
+        server.close()
+        self.complete(server.wait_closed())
+
+    def test_a_cancelled_read_loses_nothing(self):
+        async def main():
+            ours, theirs = tcp_pair()
+            reader, writer = await asyncio.open_connection(sock=ours)
+            for number in range(50):
+                reading = asyncio.ensure_future(reader.readexactly(3))
+                await asyncio.sleep(0)
+                if number % 2:
+                    theirs.send(b"%03d" % number)
+                for _ in range(number % 5):
+                    await asyncio.sleep(0)
+                if not reading.done():
+                    reading.cancel()
+                    await asyncio.wait([reading])
+                if reading.cancelled() and number % 2:
+                    self.assertEqual(await reader.readexactly(3), b"%03d" % number)
+            writer.close()
+            await writer.wait_closed()
+            theirs.close()
+
+        self.complete(main())
+
+
+class Servers(StreamCase):
+    def test_one_server_on_several_hosts(self):
+        async def main():
+            living = set()
+            server = await self.loop.create_server(lambda: Echo(living), ["127.0.0.1", "127.0.0.2", "127.0.0.3"], 0)
+            addresses = sorted(one.getsockname() for one in server.sockets)
+            self.assertEqual([host for host, _ in addresses], ["127.0.0.1", "127.0.0.2", "127.0.0.3"])
+            for address in addresses:
+                reader, writer = await asyncio.open_connection(*address)
+                self.assertEqual(writer.get_extra_info("peername"), address)
+                writer.write(b"hello")
+                self.assertEqual(await reader.readexactly(5), b"hello")
+                writer.close()
+                await writer.wait_closed()
+            await until(lambda: not living)
+            server.close()
+            for address in addresses:
+                with self.assertRaises(ConnectionRefusedError):
+                    await asyncio.open_connection(*address)
+
+        self.complete(main())
+
+    def test_a_closed_server_accepts_nobody_and_lets_connections_be(self):
+        async def main():
+            living = set()
+            server = await self.loop.create_server(lambda: Echo(living), "127.0.0.1", 0)
+            address = server.sockets[0].getsockname()
+            reader, writer = await asyncio.open_connection(*address)
+            await until(lambda: living)
+            server.close()
+            server.close()
+            self.assertFalse(server.is_serving())
+            self.assertEqual(len(server.sockets), 0)
+            with self.assertRaises(ConnectionRefusedError):
+                await asyncio.open_connection(*address)
+            writer.write(b"still")
+            self.assertEqual(await reader.readexactly(5), b"still")
+            writer.close()
+            await until(lambda: not living)
+            await server.wait_closed()
+
+        self.complete(main())
+
+    def test_serving_starts_when_it_is_told_to_and_ends_when_it_is_cancelled(self):
+        async def main():
+            server = await self.loop.create_server(lambda: Echo(set()), "127.0.0.1", 0, start_serving=False)
+            self.assertFalse(server.is_serving())
+            serving = asyncio.ensure_future(server.serve_forever())
+            await asyncio.sleep(0)
+            self.assertTrue(server.is_serving())
+            serving.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await serving
+            self.assertFalse(server.is_serving())
+
+        self.complete(main())
+
+    def test_a_port_that_is_taken_is_refused(self):
+        async def main():
+            async with echo_server() as address:
+                with self.assertRaises(OSError):
+                    await self.loop.create_server(lambda: Echo(set()), *address)
+
+        self.complete(main())
+
+    def test_a_socket_of_somebody_else_may_be_served_and_accepted_connections_be_handed_over(self):
+        async def main():
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                listener.setblocking(False)
+                client = socket.create_connection(listener.getsockname())
+                accepted, _ = await self.loop.sock_accept(listener)
+                recorder = Recorder(self.loop)
+                await self.loop.connect_accepted_socket(lambda: recorder, accepted)
+                client.sendall(b"handed over")
+                client.close()
+                await recorder.lost
+                self.assertEqual(recorder.received, b"handed over")
+
+        self.complete(main())
+
+    def test_connecting_to_nobody_is_refused(self):
+        async def main():
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                address = listener.getsockname()
+            with self.assertRaises(ConnectionRefusedError):
+                await asyncio.open_connection(*address)
+            with self.assertRaises(FileNotFoundError):
+                await asyncio.open_unix_connection("/no/such/socket")
+
+        self.complete(main())
+
+    def test_a_connection_leaves_from_where_it_was_told_to(self):
+        async def main():
+            async with echo_server() as address:
+                _, writer = await asyncio.open_connection(*address, local_addr=("127.0.0.9", 0))
+                self.assertEqual(writer.get_extra_info("sockname")[0], "127.0.0.9")
+                writer.close()
+                await writer.wait_closed()
+
+        self.complete(main())
+
+    def test_a_callback_of_a_connection_runs_in_its_context(self):
+        import contextvars
+        variable = contextvars.ContextVar("variable", default="nothing")
+        seen = []
+
+        class Seeing(asyncio.Protocol):
+            def connection_made(self, transport):
+                seen.append(variable.get())
+                variable.set("made")
+
+            def data_received(self, data):
+                seen.append(variable.get())
+
+            def connection_lost(self, exception):
+                seen.append(variable.get())
+
+        async def main():
+            variable.set("server")
+            server = await self.loop.create_server(Seeing, "127.0.0.1", 0)
+            variable.set("afterwards")
+            for _ in range(2):
+                with socket.create_connection(server.sockets[0].getsockname()) as client:
+                    client.send(b"x")
+                    await until(lambda: len(seen) % 3 == 2)
+                await until(lambda: len(seen) % 3 == 0)
+            server.close()
+
+        self.complete(main())
+        self.assertEqual(seen, ["server", "made", "made"] * 2)
+
+
+class Files(StreamCase):
+    def setUp(self):
+        super().setUp()
+        self.file = tempfile.TemporaryFile()
+        self.addCleanup(self.file.close)
+        self.data = pattern(3_000_000)
+        self.file.write(self.data)
+
+    def test_a_file_is_sent_between_what_is_written(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            receiving = asyncio.ensure_future(self.receive_all(theirs))
+            recorder.transport.write(b"before ")
+            self.assertEqual(await self.loop.sendfile(recorder.transport, self.file), len(self.data))
+            recorder.transport.write(b" after")
+            recorder.transport.close()
+            self.assertEqual(await receiving, b"before " + self.data + b" after")
+
+        self.complete(main())
+
+    def test_a_part_of_a_file_is_sent(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            receiving = asyncio.ensure_future(self.receive_all(theirs))
+            self.assertEqual(await self.loop.sendfile(recorder.transport, self.file, 1000, 500), 500)
+            self.assertEqual(await self.loop.sendfile(recorder.transport, self.file, 2_999_000), 1000)
+            self.assertEqual(await self.loop.sendfile(recorder.transport, self.file, 4_000_000), 0)
+            recorder.transport.close()
+            self.assertEqual(await receiving, self.data[1000:1500] + self.data[2_999_000:])
+
+        self.complete(main())
+
+    def test_a_peer_that_goes_ends_it_with_an_error(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            sending = asyncio.ensure_future(self.loop.sendfile(recorder.transport, self.file))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            theirs.close()
+            with self.assertRaises(ConnectionError):
+                await sending
+            recorder.transport.abort()
+            await recorder.lost
+
+        self.file.seek(0)
+        self.file.truncate(200_000_000)
+        self.complete(main())
+
+    def test_a_socket_sends_a_file(self):
+        async def main():
+            ours, theirs = tcp_pair()
+            receiving = asyncio.ensure_future(self.receive_all(theirs))
+            self.assertEqual(await self.loop.sock_sendfile(ours, self.file), len(self.data))
+            ours.close()
+            self.assertEqual(await receiving, self.data)
+            theirs.close()
+
+        self.complete(main())
+
+
+class Descriptors(StreamCase):
+    def test_readers_and_writers_are_called_until_they_are_removed(self):
+        async def main():
+            ours, theirs = tcp_pair()
+            got = self.loop.create_future()
+            self.loop.add_reader(ours, lambda: got.set_result(ours.recv(10)))
+            theirs.send(b"readable")
+            self.assertEqual(await got, b"readable")
+            self.assertTrue(self.loop.remove_reader(ours))
+            self.assertFalse(self.loop.remove_reader(ours))
+            writable = []
+            self.loop.add_writer(ours.fileno(), writable.append, 1)
+            await until(lambda: len(writable) > 2)
+            self.assertTrue(self.loop.remove_writer(ours))
+            ours.close()
+            theirs.close()
+
+        self.complete(main())
+
+    def test_a_descriptor_that_a_transport_has_is_left_to_it(self):
+        async def main():
+            recorder, _ = await self.connected()
+            view = recorder.transport.get_extra_info("socket")
+            for call in (self.loop.add_reader, self.loop.add_writer):
+                with self.assertRaisesRegex(RuntimeError, "is used by transport"):
+                    call(view, print)
+            recorder.transport.close()
+            await recorder.lost
+
+        self.complete(main())
+
+    def test_sockets_of_the_user(self):
+        async def main():
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                listener.setblocking(False)
+                client = socket.socket()
+                client.setblocking(False)
+                accepting = asyncio.ensure_future(self.loop.sock_accept(listener))
+                await self.loop.sock_connect(client, listener.getsockname())
+                accepted, _ = await accepting
+                data = pattern(3_000_000)
+                sending = asyncio.ensure_future(self.loop.sock_sendall(client, data))
+                memory = bytearray(100_000)
+                received = b""
+                while len(received) < len(data):
+                    received += memory[:await self.loop.sock_recv_into(accepted, memory)]
+                await sending
+                self.assertEqual(received, data)
+                reading = asyncio.ensure_future(self.loop.sock_recv(client, 10))
+                await asyncio.sleep(0)
+                reading.cancel()
+                await asyncio.sleep(0)
+                accepted.send(b"later")
+                self.assertEqual(await self.loop.sock_recv(client, 10), b"later")
+                client.close()
+                accepted.close()
+
+        self.complete(main())
+
+    def test_a_descriptor_number_may_be_closed_and_used_again(self):
+        async def main():
+            for _ in range(200):
+                ours, theirs = tcp_pair()
+                recorder = Recorder(self.loop)
+                await self.loop.create_connection(lambda: recorder, sock=ours)
+                theirs.send(b"x")
+                theirs.close()
+                await recorder.lost
+                self.assertEqual(recorder.received, b"x")
+
+        self.complete(main())
+
+    def test_pipes(self):
+        async def main():
+            read_end, write_end = os.pipe()
+            reader = asyncio.StreamReader()
+            await self.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb"))
+            transport, _ = await self.loop.connect_write_pipe(asyncio.BaseProtocol, os.fdopen(write_end, "wb"))
+            transport.write(pattern(300_000))
+            self.assertEqual(await reader.readexactly(300_000), pattern(300_000))
+            transport.close()
+            self.assertEqual(await reader.read(), b"")
+
+        self.complete(main())
+
+    def test_datagrams(self):
+        class Answering(asyncio.DatagramProtocol):
+            def connection_made(self, transport):
+                self.transport = transport
+
+            def datagram_received(self, data, address):
+                self.transport.sendto(data[::-1], address)
+
+        class Asking(asyncio.DatagramProtocol):
+            def datagram_received(self, data, address):
+                answers.append(data)
+
+        answers = []
+
+        async def main():
+            server, _ = await self.loop.create_datagram_endpoint(Answering, ("127.0.0.1", 0))
+            client, _ = await self.loop.create_datagram_endpoint(Asking, remote_addr=server.get_extra_info("sockname"))
+            for number in range(100):
+                client.sendto(b"%03d" % number)
+                await until(lambda: len(answers) == number + 1)
+            client.close()
+            server.close()
+            await asyncio.sleep(0)
+
+        self.complete(main())
+        self.assertEqual(answers, [(b"%03d" % number)[::-1] for number in range(100)])
+
+
+class Tls(StreamCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = make_certificates(cls)
+        cls.server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        cls.server_context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+        cls.client_context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+        cls.known_client_context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+        cls.known_client_context.load_cert_chain(f"{folder}/client.pem", f"{folder}/client.key")
+        cls.asking_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        cls.asking_context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+        cls.asking_context.load_verify_locations(f"{folder}/ca.pem")
+        cls.asking_context.verify_mode = ssl.CERT_REQUIRED
+
+    def test_all_sizes_come_back(self):
+        async def main():
+            async with echo_server(ssl=self.server_context) as address:
+                reader, writer = await asyncio.open_connection(*address, ssl=self.client_context, server_hostname="localhost")
+                self.assertIsNotNone(writer.get_extra_info("cipher"))
+                self.assertEqual(writer.get_extra_info("peername"), address)
+                for size in SIZES:
+                    writer.write(pattern(size))
+                    _, answer = await asyncio.gather(writer.drain(), reader.readexactly(size))
+                    self.assertEqual(answer, pattern(size))
+                writer.close()
+                await writer.wait_closed()
+
+        self.complete(main())
+
+    def test_a_hundred_clients_at_once(self):
+        async def one(address):
+            reader, writer = await asyncio.open_connection(*address, ssl=self.client_context, server_hostname="localhost")
+            writer.write(pattern(70_000))
+            self.assertEqual(await reader.readexactly(70_000), pattern(70_000))
+            writer.close()
+            await writer.wait_closed()
+
+        async def main():
+            async with echo_server(ssl=self.server_context) as address:
+                await asyncio.gather(*(one(address) for _ in range(100)))
+
+        self.complete(main())
+
+    def test_certificates_are_asked_for_both_ways(self):
+        async def main():
+            async with echo_server(ssl=self.asking_context) as address:
+                reader, writer = await asyncio.open_connection(*address, ssl=self.known_client_context, server_hostname="localhost")
+                writer.write(b"known")
+                self.assertEqual(await reader.readexactly(5), b"known")
+                self.assertIn((("commonName", "server"),), writer.get_extra_info("peercert")["subject"])
+                writer.close()
+                await writer.wait_closed()
+                reader, writer = await asyncio.open_connection(*address, ssl=self.client_context, server_hostname="localhost")
+                writer.write(b"unknown")
+                try:
+                    self.assertEqual(await reader.read(), b"")
+                except (ssl.SSLError, ConnectionError):
+                    pass
+                writer.close()
+
+        self.complete(main())
+
+    def test_a_certificate_for_another_name_is_refused(self):
+        async def main():
+            async with echo_server(ssl=self.server_context) as address:
+                with self.assertRaises(ssl.SSLCertVerificationError):
+                    await asyncio.open_connection(*address, ssl=self.client_context, server_hostname="example.org")
+
+        self.complete(main())
+
+    def test_a_handshake_with_one_who_says_nothing_has_its_time(self):
+        async def main():
+            ours, theirs = tcp_pair()
+            with self.assertRaises(ConnectionAbortedError):
+                await self.loop.create_connection(asyncio.Protocol, sock=ours, ssl=self.client_context,
+                                                  server_hostname="localhost", ssl_handshake_timeout=0.02)
+            theirs.close()
+
+        self.complete(main())
+
+    def test_a_connection_becomes_one_of_tls(self):
+        async def main():
+            living = set()
+            upgrades = []
+
+            class Upgrading(Echo):
+                def data_received(self, data):
+                    if data != b"STARTTLS":
+                        return super().data_received(data)
+                    self.transport.write(b"OK")
+                    upgrades.append(asyncio.ensure_future(self.upgrade()))
+
+                async def upgrade(self):
+                    plain = self.transport
+                    self.transport = await loop.start_tls(plain, self, server_context, server_side=True)
+
+            loop, server_context = self.loop, self.server_context
+            server = await self.loop.create_server(lambda: Upgrading(living), "127.0.0.1", 0)
+            recorder = Recorder(self.loop)
+            transport, _ = await self.loop.create_connection(lambda: recorder, *server.sockets[0].getsockname())
+            transport.write(b"STARTTLS")
+            await until(lambda: recorder.received == b"OK")
+            secure = await self.loop.start_tls(transport, recorder, self.client_context, server_hostname="localhost")
+            await asyncio.gather(*upgrades)
+            secure.write(pattern(300_000))
+            await until(lambda: len(recorder.received) == 300_002)
+            self.assertEqual(recorder.received, b"OK" + pattern(300_000))
+            secure.close()
+            await until(lambda: not living)
+            server.close()
+
+        self.complete(main())
+
+    def test_a_file_is_sent_through_tls(self):
+        async def main():
+            receiver, sender = Recorder(self.loop), Recorder(self.loop)
+            server = await self.loop.create_server(lambda: receiver, "127.0.0.1", 0, ssl=self.server_context)
+            transport, _ = await self.loop.create_connection(lambda: sender, *server.sockets[0].getsockname(),
+                                                             ssl=self.client_context, server_hostname="localhost")
+            with tempfile.TemporaryFile() as file:
+                file.write(pattern(1_000_000))
+                file.seek(0)
+                transport.write(b"before ")
+                self.assertEqual(await self.loop.sendfile(transport, file), 1_000_000)
+            transport.write(b" after")
+            transport.close()
+            await asyncio.gather(sender.lost, receiver.lost)
+            self.assertEqual(receiver.received, b"before " + pattern(1_000_000) + b" after")
+            server.close()
+
+        self.complete(main())
+
+    def test_aborting_and_cancelling_leave_nothing(self):
+        async def main():
+            async with echo_server(ssl=self.server_context) as address:
+                before = open_descriptors()
+                for turns in range(40):
+                    task = asyncio.ensure_future(asyncio.open_connection(*address, ssl=self.client_context,
+                                                                         server_hostname="localhost"))
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    if not task.done():
+                        task.cancel()
+                    await asyncio.wait([task])
+                    if not task.cancelled() and not task.exception():
+                        task.result()[1].transport.abort()
+                await until(lambda: open_descriptors() == before)
+
+        self.complete(main())
+        self.take_reports()
+
+
+if __name__ == "__main__":
+    unittest.main()
