@@ -52,7 +52,7 @@ def explore(program, *, seeds=1000, first_seed=1, jobs=None, network=None, most=
         run, error = play(program, name, *wish, **options)
         sys.stderr.write(run.story)
         if run.failure is not None:
-            raise Failed(run, report(run)) from error
+            raise Failed(run, report(run, wish[1])) from error
         return Explored(name, 1, 0.0, run.took, run.reached)
     return _Exploration(program, name, options, seconds).explore(range(first_seed, first_seed + seeds),
                                                                 jobs or os.cpu_count() or 1, shrink, twice_in)
@@ -191,8 +191,7 @@ class _Exploration:
         return (f"{self._name}, seed {run.seed}: {run.failure}\n\n"
                 f"replay it, with its whole story (hash {run.hash}):\n    {replay_command(self._name, run.seed)}\n\n"
                 f"a plainer run fails too, with {len(choices)} choices that are not the plainest:\n\n"
-                + report(plainer).replace(replay_command(self._name, run.seed),
-                                          replay_command(self._name, run.seed, plainer.choices)))
+                + report(plainer, plainer.choices))
 
     def _plainer(self, run):
         until = time.monotonic() + _MOST_SHRINKING

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import uuid
-from asyncio import events
 
 from .. import _bine
 from ._socket import WorldSocket, addresses, refuse
@@ -40,7 +39,6 @@ class Guards:
         logging.getLogger().addHandler(self._log)
         native.enter()
         random.seed(int.from_bytes(native.random_bytes(16), "big"))
-        sys.set_asyncgen_hooks(firstiter=self._generator_begins, finalizer=self._generator_is_gone)
         self._exchange()
         self._check_clock()
         return self
@@ -77,6 +75,7 @@ class Guards:
         self._put(socket, "getfqdn", lambda name="": name or self._world._machine_here().name)
         self._put(uuid, "_generate_time_safe", None)
         self._put(uuid, "_node", 0x020000000001)
+        self._put(uuid, "_last_timestamp", None)
         numbers = self._world._numbers
         for kind in (asyncio.BaseProtocol, asyncio.StreamWriter, _bine.StreamTransport):
             self._put(kind, "__hash__", _in_order_of_use(numbers))
@@ -88,17 +87,6 @@ class Guards:
         if abs(time.monotonic() - self._world.now) > 1e-3:
             raise RuntimeError("the clock of this interpreter cannot be exchanged (is it linked statically?), so it cannot "
                                "play simulated worlds; use one that is linked dynamically, as a distribution's is")
-
-    @staticmethod
-    def _generator_begins(generator):
-        loop = events._get_running_loop()
-        if loop is not None:
-            loop._asyncgen_firstiter_hook(generator)
-
-    def _generator_is_gone(self, generator):
-        for host in self._world._hosts.values():
-            if host._loop is not None and not host._loop.is_closed() and generator in host._loop._asyncgens:
-                host._loop._asyncgen_finalizer_hook(generator)
 
 
 def _in_order_of_use(numbers):

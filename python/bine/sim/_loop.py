@@ -7,6 +7,7 @@ import asyncio
 import functools
 import os
 import socket
+import sys
 import threading
 import weakref
 from asyncio import base_events, events, exceptions, sslproto
@@ -65,6 +66,7 @@ class WorldLoop(EventLoop):
         self.world._remember(self.host.name)
         self._thread_id = threading.get_ident()
         events._set_running_loop(self)
+        sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
 
     def _left(self, exit=None):
         self._thread_id = None

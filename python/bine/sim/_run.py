@@ -5,6 +5,7 @@ import datetime
 import os
 import shlex
 import sys
+import threading
 import traceback
 import warnings
 
@@ -52,7 +53,7 @@ def run(program, *, seed=1, choices=None, network=None, most=86400.0, starts=Non
     ``program`` is a coroutine function. It runs on a host called "main", in the world's time and network, and ends the run
     when it returns; programs on other hosts are cancelled then. ``most`` seconds of the world's time are enough for it.
 
-    network: a Network in place of the one that the seed draws. starts: the date in the world, a datetime or seconds.
+    choices: those of a run that is to be played again. network: a Network in place of the one that the seed draws. starts: the date in the world, a datetime or seconds.
     Returns a Run. Raises Failed, with the story and how to replay it, when a promise is broken or nobody can go on.
     """
     fix_hashes()
@@ -60,11 +61,13 @@ def run(program, *, seed=1, choices=None, network=None, most=86400.0, starts=Non
     wish = replay_wish(name)
     if wish:
         seed, choices = wish
+    else:
+        choices = choices_from(choices) if isinstance(choices, str) else choices
     run, error = play(program, name, seed, choices, network, most, starts)
     if wish:
         sys.stderr.write(run.story)
     if run.failure is not None:
-        raise Failed(run, report(run)) from error
+        raise Failed(run, report(run, choices)) from error
     return run
 
 
@@ -83,7 +86,7 @@ def play(program, name, seed, choices=None, network=None, most=86400.0, starts=N
                 run.failure = str(broken) or "a promise is broken"
                 error = _cause(world)
                 if error is not None:
-                    run.details = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+                    run.details = _traceback(error)
             except _Hang as hang:
                 run.failure, run.details = hang.args
             run.took = world.now - began
@@ -126,6 +129,14 @@ def _cause(world):
     return world._errors[0] if world._errors else None
 
 
+def _traceback(error):
+    """Of the program's own, without what lies around it here."""
+    here = os.path.dirname(__file__)
+    told = traceback.TracebackException.from_exception(error)
+    told.stack = traceback.StackSummary.from_list([frame for frame in told.stack if os.path.dirname(frame.filename) != here])
+    return "".join(told.format())
+
+
 def _seconds(starts):
     if starts is None:
         return 1_500_000_000.0
@@ -139,14 +150,14 @@ def name_of(program):
 
 # Reports and replays.
 
-def report(run, *, lines=_STORY_LINES):
+def report(run, choices=None, *, lines=_STORY_LINES):
     parts = [f"{run.name}, seed {run.seed}: {run.failure}"]
     if run.details:
         parts.append(run.details.rstrip())
     story = run.story.splitlines()
     left_out = ["    ..."] if len(story) > lines else []
     parts.append("how it ends:\n" + "\n".join(left_out + [f"    {line}" for line in story[-lines:]]))
-    parts.append(f"replay it, with its whole story (hash {run.hash}):\n    {replay_command(run.name, run.seed)}")
+    parts.append(f"replay it, with its whole story (hash {run.hash}):\n    {replay_command(run.name, run.seed, choices)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -193,9 +204,7 @@ def fix_hashes():
 
 def _may_start_again():
     """A program of its own, not a test in a runner's or a line that somebody typed."""
-    import threading
-    main = sys.modules.get("__main__")
-    return (hasattr(main, "__file__") and "pytest" not in sys.modules and "unittest" not in sys.modules
+    return (sys.argv[:1] not in ([], [""], ["-"]) and "pytest" not in sys.modules and "unittest" not in sys.modules
             and threading.active_count() == 1 and not hasattr(sys, "ps1"))
 
 

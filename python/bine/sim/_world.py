@@ -161,7 +161,8 @@ class World:
         error = context.get("exception")
         message = context.get("message") or "an error that nobody took"
         words = f"{host.name}: {message}" + (f": {error!r}" if error is not None else "")
-        if error is None or isinstance(error, OSError):  # the network's: a program may well leave that to the log
+        # What the network does, a program may well leave to the log; and some versions of asyncio take a cancellation for an error.
+        if error is None or isinstance(error, (OSError, asyncio.CancelledError)):
             return self.note(words)
         self._errors.append(error)
         self._break(words)
