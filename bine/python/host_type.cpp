@@ -11,8 +11,7 @@ namespace bine::python {
 namespace {
 
 struct HostObject {
-    PyObject_HEAD
-    PlayedHost* host;  // null when its world is over
+    PyObject_HEAD PlayedHost* host;  // null when its world is over
 };
 
 // Runs `function(host)` for an answer in Python.
@@ -71,9 +70,8 @@ PyObject* restart(PyObject* self, PyObject*) {
 PyObject* jump_clock(PyObject* self, PyObject* by) {
     const double seconds = PyFloat_AsDouble(by);
     if (PyErr_Occurred()) return nullptr;
-    return do_on_host(self, [&](PlayedHost& host) {
-        host.host().jump_clock(Duration(static_cast<int64_t>(seconds * 1e9)));
-    });
+    return do_on_host(self,
+                      [&](PlayedHost& host) { host.host().jump_clock(Duration(static_cast<int64_t>(seconds * 1e9))); });
 }
 
 // connect(loop, protocol, future, host, port, local host, local port): the future gets a transport that is not begun.
@@ -81,7 +79,8 @@ PyObject* connect(PyObject* self, PyObject* args) {
     PyObject *loop = nullptr, *protocol = nullptr, *future = nullptr;
     const char *there = nullptr, *here = nullptr;
     int port = 0, local_port = 0;
-    if (!PyArg_ParseTuple(args, "OOOsisi", &loop, &protocol, &future, &there, &port, &here, &local_port)) return nullptr;
+    if (!PyArg_ParseTuple(args, "OOOsisi", &loop, &protocol, &future, &there, &port, &here, &local_port))
+        return nullptr;
     return on_host(self, [&](PlayedHost& host) -> PyObject* {
         const auto remote = read_address(there, port);
         const auto local = remote ? read_address(here, local_port) : std::nullopt;
@@ -112,7 +111,8 @@ PyObject* listen(PyObject* self, PyObject* args) {
         const auto address = read_address(here, port);
         if (!address) return nullptr;
         Loop& loop = loop_of(loop_object);
-        auto incoming = std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get());
+        auto incoming =
+            std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get());
         const auto opened = incoming->open(*address, backlog);
         if (!opened) return raise(opened.error());
         loop.keep_serving(number, std::move(incoming));

@@ -131,9 +131,12 @@ void* address(F* function) noexcept {
 
 const Replacement* replacement_of(std::string_view name) noexcept {
     static const Replacement all[] = {
-        {"clock_gettime", address(&answer_clock_gettime)}, {"gettimeofday", address(&answer_gettimeofday)},
-        {"time", address(&answer_time)},                   {"getrandom", address(&answer_getrandom)},
-        {"getentropy", address(&answer_getentropy)},       {"socket", address(&answer_socket)},
+        {"clock_gettime", address(&answer_clock_gettime)},
+        {"gettimeofday", address(&answer_gettimeofday)},
+        {"time", address(&answer_time)},
+        {"getrandom", address(&answer_getrandom)},
+        {"getentropy", address(&answer_getentropy)},
+        {"socket", address(&answer_socket)},
     };
     for (const Replacement& one : all) {
         if (one.name == name) return &one;

@@ -165,7 +165,8 @@ ConnectionOptions in_a_world() {
 PyObject* PlayedHost::connect(Loop& loop, PyObject* transport, PyObject* future, const Address& remote,
                               const Address& local) {
     const uint64_t number = ++connects_;
-    connecting_.push_back(std::make_unique<Connecting>(Connecting{number, Object::borrowed(transport), Object::borrowed(future)}));
+    connecting_.push_back(
+        std::make_unique<Connecting>(Connecting{number, Object::borrowed(transport), Object::borrowed(future)}));
     Connecting& one = *connecting_.back();
     const auto make_wire = [&loop, &one] {
         return std::make_unique<Wire>(loop, StreamTransport::of(one.transport.get()));

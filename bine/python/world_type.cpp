@@ -9,16 +9,13 @@ namespace bine::python {
 namespace {
 
 struct WorldObject {
-    PyObject_HEAD
-    PlayedWorld* played;  // null when it is over
-    PyObject* broken;     // what a broken promise is raised as
+    PyObject_HEAD PlayedWorld* played;  // null when it is over
+    PyObject* broken;                   // what a broken promise is raised as
 };
 
 WorldObject& object_of(PyObject* self) noexcept { return *reinterpret_cast<WorldObject*>(self); }
 
-Duration seconds(double count) noexcept {
-    return Duration(static_cast<int64_t>(std::min(count, 9e9) * 1e9));
-}
+Duration seconds(double count) noexcept { return Duration(static_cast<int64_t>(std::min(count, 9e9) * 1e9)); }
 
 double in_seconds(Duration time) noexcept { return std::chrono::duration<double>(time).count(); }
 
@@ -52,8 +49,8 @@ bool read_network(PyObject* tuple, std::optional<sim::NetworkOptions>& network) 
     Py_ssize_t buffer = 0;
     int fragment = 0;
     sim::NetworkOptions o;
-    if (!PyArg_ParseTuple(tuple, "ddKnpIIIIII", &shortest, &longest, &bandwidth, &buffer, &fragment, &o.reset, &o.refusal,
-                          &o.accept_failure, &o.lookup_failure, &o.datagram_loss, &o.datagram_copy))
+    if (!PyArg_ParseTuple(tuple, "ddKnpIIIIII", &shortest, &longest, &bandwidth, &buffer, &fragment, &o.reset,
+                          &o.refusal, &o.accept_failure, &o.lookup_failure, &o.datagram_loss, &o.datagram_copy))
         return false;
     o.shortest_latency = seconds(shortest);
     o.longest_latency = seconds(longest);
@@ -78,8 +75,8 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
         Object self = Object::owned(type->tp_alloc(type, 0));
         if (!self) return nullptr;
         object_of(self.get()).broken = Py_NewRef(broken);
-        object_of(self.get()).played = new PlayedWorld(
-            choices ? sim::Chance(seed, std::move(*choices)) : sim::Chance(seed), network, starts);
+        object_of(self.get()).played =
+            new PlayedWorld(choices ? sim::Chance(seed, std::move(*choices)) : sim::Chance(seed), network, starts);
         return self.release();
     });
 }
@@ -87,9 +84,8 @@ PyObject* make(PyTypeObject* type, PyObject* args, PyObject*) {
 PyObject* add_host(PyObject* self, PyTypeObject* own_type, PyObject* const* args, Py_ssize_t count, PyObject*) {
     const char* name = count == 1 ? PyUnicode_AsUTF8(args[0]) : nullptr;
     if (!name) return PyErr_SetString(PyExc_TypeError, "a host has a name"), nullptr;
-    return in_world(self, [&](PlayedWorld& world) {
-        return make_host(state_of(own_type), world, world.world().add_host(name));
-    });
+    return in_world(
+        self, [&](PlayedWorld& world) { return make_host(state_of(own_type), world, world.world().add_host(name)); });
 }
 
 // run_until(holds, seconds): whether it came to that.
@@ -117,9 +113,8 @@ PyObject* choose(PyObject* self, PyObject* args) {
     const char* label = nullptr;
     unsigned long long n = 0;
     if (!PyArg_ParseTuple(args, "sK", &label, &n)) return nullptr;
-    return in_world(self, [&](PlayedWorld& world) {
-        return PyLong_FromUnsignedLongLong(world.world().choose(label, n));
-    });
+    return in_world(self,
+                    [&](PlayedWorld& world) { return PyLong_FromUnsignedLongLong(world.world().choose(label, n)); });
 }
 
 PyObject* one_in(PyObject* self, PyObject* args) {
@@ -222,7 +217,8 @@ PyObject* close(PyObject* self, PyObject*) {
 
 PyObject* random_bytes(PyObject* self, PyObject* count_object) {
     const Py_ssize_t count = PyLong_AsSsize_t(count_object);
-    if (count < 0) return PyErr_Occurred() ? nullptr : (PyErr_SetString(PyExc_ValueError, "a negative number of bytes"), nullptr);
+    if (count < 0)
+        return PyErr_Occurred() ? nullptr : (PyErr_SetString(PyExc_ValueError, "a negative number of bytes"), nullptr);
     return in_world(self, [&](PlayedWorld& world) {
         PyObject* bytes = PyBytes_FromStringAndSize(nullptr, count);
         if (bytes) world.random(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(count));
@@ -262,8 +258,8 @@ PyObject* get_reached(PyObject* self, void*) {
     return in_world(self, [](PlayedWorld& world) -> PyObject* {
         Object list = Object::owned(PyList_New(0));
         for (const auto& [label, count] : world.world().record().reached()) {
-            const Object pair = Object::owned(
-                Py_BuildValue("(s#K)", label.data(), static_cast<Py_ssize_t>(label.size()), static_cast<unsigned long long>(count)));
+            const Object pair = Object::owned(Py_BuildValue(
+                "(s#K)", label.data(), static_cast<Py_ssize_t>(label.size()), static_cast<unsigned long long>(count)));
             if (!list || !pair || PyList_Append(list.get(), pair.get()) < 0) return nullptr;
         }
         return list.release();
@@ -321,14 +317,10 @@ PyMethodDef methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 PyGetSetDef attributes[] = {
-    {"now", get_now, nullptr, nullptr, nullptr},
-    {"network", get_network, nullptr, nullptr, nullptr},
-    {"choices", get_choices, nullptr, nullptr, nullptr},
-    {"hash", get_hash, nullptr, nullptr, nullptr},
-    {"story", get_story, nullptr, nullptr, nullptr},
-    {"violation", get_violation, nullptr, nullptr, nullptr},
-    {"reached", get_reached, nullptr, nullptr, nullptr},
-    {nullptr, nullptr, nullptr, nullptr, nullptr},
+    {"now", get_now, nullptr, nullptr, nullptr},         {"network", get_network, nullptr, nullptr, nullptr},
+    {"choices", get_choices, nullptr, nullptr, nullptr}, {"hash", get_hash, nullptr, nullptr, nullptr},
+    {"story", get_story, nullptr, nullptr, nullptr},     {"violation", get_violation, nullptr, nullptr, nullptr},
+    {"reached", get_reached, nullptr, nullptr, nullptr}, {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 
 }  // namespace

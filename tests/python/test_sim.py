@@ -408,7 +408,9 @@ class Networks(Playing):
 
             world.host("server").run(serve)
             await asyncio.sleep(1)
-            return await ask(b"secret\n", ssl=client, server_hostname="localhost")
+            answer = await ask(b"secret\n", ssl=client, server_hostname="localhost")
+            await asyncio.sleep(1)  # TLS takes leave
+            return answer
 
         starts = datetime.datetime.now() + datetime.timedelta(days=1)
         runs = [bine.sim.run(program, seed=4, network=CALM, starts=starts) for _ in range(2)]

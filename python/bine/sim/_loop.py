@@ -16,6 +16,10 @@ from .._loop import EventLoop, _Watched
 from ._socket import addresses, bound_socket, refuse
 
 
+# Since Python 3.11 there is a limit of the end of TLS, too.
+_SERVER_LIMITS = 2 if sys.version_info >= (3, 11) else 1
+
+
 class WorldTask(asyncio.Task):
     """A task that sets keep in the order of its making, wherever it lies in memory."""
 
@@ -251,7 +255,8 @@ class WorldLoop(EventLoop):
                                          ssl_shutdown_timeout, start_serving)
 
     async def _begin_serving(self, protocol_factory, sockets, ssl, backlog, handshake_timeout, shutdown_timeout, begin):
-        server = base_events.Server(self, sockets, protocol_factory, ssl, backlog, handshake_timeout, shutdown_timeout)
+        limits = (handshake_timeout, shutdown_timeout)[:_SERVER_LIMITS]
+        server = base_events.Server(self, sockets, protocol_factory, ssl, backlog, *limits)
         if begin:
             try:
                 server._start_serving()
