@@ -53,8 +53,11 @@ if __name__ == "__main__":
     options = argparse.ArgumentParser()
     options.add_argument("--planted", action="store_true", help="with the bug")
     options.add_argument("--seeds", type=int, default=1000)
+    options.add_argument("--jobs", type=int, help="processes at a time")
     options = options.parse_args()
+    program = counted_hastily if options.planted else counted
     try:
-        print(bine.sim.explore(counted_hastily if options.planted else counted, seeds=options.seeds))
+        print(bine.sim.explore(program, seeds=options.seeds, jobs=options.jobs))
     except bine.sim.Failed as failed:
-        sys.exit(str(failed))
+        print(failed)
+        sys.exit(1)

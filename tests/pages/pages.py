@@ -141,7 +141,7 @@ def matches(wanted, got, loose):
 
 def outline(story):
     """What a simulation tells, whatever it has drawn."""
-    lines = [re.sub(r"--replay '[^']*'|hash [0-9a-f]+", "", line) for line in story.splitlines() if line != "..."]
+    lines = [re.sub(r"--replay '[^']*'|BINE_SIM='[^']*'|hash [0-9a-f]+", "", line) for line in story.splitlines() if line != "..."]
     kept = [line for line in lines if "BROKEN" in line or not re.match(r"\s+\d+\.\d{6}  ", line)]
     return [re.sub(r"\d+(\.\d+)?", "0", line).split() for line in kept]
 
@@ -157,7 +157,8 @@ def as_shown(block, printed):
 
 
 # What an output tells the reader to do next, and the next block does.
-REPLAYS = (re.compile(r"--seed (\d+)"), re.compile(r"--replay '([^']*)'"))
+REPLAYS = (re.compile(r"--seed (\d+)"), re.compile(r"--replay '([^']*)'"), re.compile(r"BINE_SIM=\w+:(\d+)"),
+           re.compile(r"BINE_SIM='([^']*)'"))
 
 
 def rewritten(page, block, printed):

@@ -53,7 +53,7 @@ def explore(program, *, seeds=1000, first_seed=1, jobs=None, network=None, most=
         sys.stderr.write(run.story)
         if run.failure is not None:
             raise Failed(run, report(run, wish[1])) from error
-        return Explored(name, 1, 0.0, run.took, run.reached)
+        return Explored(name, 1, 0.0, run.took, {label: bool(count) for label, count in run.reached.items()})
     return _Exploration(program, name, options, seconds).explore(range(first_seed, first_seed + seeds),
                                                                 jobs or os.cpu_count() or 1, shrink, twice_in)
 

@@ -11,7 +11,7 @@ from .. import _bine
 from ._loop import WorldLoop
 
 _FIRST_PORT = 32768
-_THREAD_STEPS = 8
+_TIMES_OF_THREADS = (0, 0.001, 0.004, 0.016, 0.064, 0.256)
 
 
 class BrokenPromise(AssertionError):
@@ -146,7 +146,7 @@ class World:
         self._trace = zlib.crc32(f"{self._native.now} {what}".encode("utf-8", "backslashreplace"), self._trace)
 
     def _time_of_a_thread(self):
-        return self._native.choose("how long a thread takes", _THREAD_STEPS) * 1e-3
+        return _TIMES_OF_THREADS[self._native.choose("how long a thread takes", len(_TIMES_OF_THREADS))]
 
     def _machine_here(self):
         """The host whose turn it is."""
