@@ -32,7 +32,9 @@ def cost(compiler, root, header):
 
 def is_private(root, header):
     """layers.txt names the headers that users never see."""
-    patterns = re.findall(r"^private +(\S+)", (root / "layers.txt").read_text(encoding="utf-8"), flags=re.M)
+    text = (root / "layers.txt").read_text(encoding="utf-8")
+    patterns = re.findall(r"^private +(\S+)", text, flags=re.M)
+    patterns += [f"bine/{module}/*" for module in re.findall(r"^module +(\S+)", text, flags=re.M)]
     return any(fnmatch.fnmatch(str(header.relative_to(root)), pattern) for pattern in patterns)
 
 

@@ -40,6 +40,10 @@ class Layers:
             words = line.split("#")[0].split()
             if words[:1] == ["layer"]:
                 self.add_layer(words[1], words[2:])
+            elif words[:1] == ["module"]:
+                # No C++ program includes anything of it.
+                self.add_layer(words[1], words[2:])
+                self.private.append(f"bine/{words[1]}/*")
             elif words[:1] == ["raw"]:
                 kinds, _, reason = line.partition(":")
                 if not reason.strip():
@@ -48,7 +52,7 @@ class Layers:
             elif words[:1] == ["private"]:
                 self.private.append(words[1])
             elif words:
-                raise SystemExit(f"layers.txt:{number}: neither `layer` nor `private` nor `raw`")
+                raise SystemExit(f"layers.txt:{number}: neither `layer`, `module`, `private` nor `raw`")
 
     def add_layer(self, name, words):
         lists = {"sees": [], "tests-see": []}
@@ -152,6 +156,7 @@ PLANTED = {
     "bine/high/dice_test.cpp": ("int n = rand();\n", "a random"),
     "bine/high/call.cpp": ("int fd = ::socket(1, 2, 3);\n", "a socket"),
     "bine/high/header.cpp": ("#include <sys/socket.h>\n", "a socket"),
+    "bine/high/module.cpp": ('#include "bine/module/x.h"\n', "high does not see module"),
     "bine/lost/x.h": ("", "lost is not in layers.txt"),
 }
 INNOCENT = {
@@ -164,6 +169,7 @@ INNOCENT = {
     "bine/low/own_x.h": "",
     "bine/low/own_y.h": '#include "bine/low/own_x.h"\n',
     "bine/low/uses.cpp": '#include "bine/low/own_x.h"\n',
+    "bine/module/x.h": '#include <fmt/core.h>\n#include "bine/high/down.h"\n',
     "bine/raw/driver.cpp": "int fd = ::socket(1, 2, 3);\n",
 }
 
@@ -177,6 +183,7 @@ def self_test():
             (root / path).write_text(text, encoding="utf-8")
         (root / "layers.txt").write_text(
             "layer low tests-see high\nlayer high sees low\nlayer raw\nprivate bine/low/own_*\n"
+            "module module sees high\n"
             "raw bine/raw/* socket: the driver\n",
             encoding="utf-8")
         breaches = check(root)[1]
