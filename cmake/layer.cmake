@@ -1,6 +1,9 @@
 # Libraries out of layers.txt: bine::net out of the folder bine/net, and so on.
 
-# Calls bine_layer for every `layer` line of the file, which knows private_headers by then.
+set(BINE_LAYERS "" CACHE STRING "The layers to build, with what these see; empty for all")
+
+# Calls bine_layer for every `layer` line of the file, which knows private_headers by then. A `module` is no library: what it
+# is made of is built elsewhere (python.cmake).
 function(bine_layers file)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${file})
     file(STRINGS ${file} lines REGEX "^private ")
@@ -11,11 +14,31 @@ function(bine_layers file)
         list(APPEND private_headers ${found})
     endforeach()
     file(STRINGS ${file} lines REGEX "^layer ")
+    bine_wanted_layers(wanted ${lines})
     foreach(line IN LISTS lines)
         separate_arguments(words UNIX_COMMAND ${line})
         list(POP_FRONT words)
-        bine_layer(${words})
+        list(GET words 0 layer)
+        if(layer IN_LIST wanted)
+            bine_layer(${words})
+        endif()
     endforeach()
+endfunction()
+
+# BINE_LAYERS and what they see, or all.
+function(bine_wanted_layers result)
+    set(lines ${ARGN})
+    list(REVERSE lines)
+    set(wanted ${BINE_LAYERS})
+    foreach(line IN LISTS lines)
+        string(REGEX REPLACE "tests-see.*" "" line ${line})
+        string(REGEX MATCHALL "[a-z_]+" words ${line})
+        list(GET words 1 layer)
+        if(NOT BINE_LAYERS OR layer IN_LIST wanted)
+            list(APPEND wanted ${words})
+        endif()
+    endforeach()
+    set(${result} ${wanted} PARENT_SCOPE)
 endfunction()
 
 # bine_layer(net sees reactor tests-see testing). A folder that is empty or missing gives a library without contents,
@@ -57,6 +80,9 @@ endfunction()
 # and pkg-config know it.
 function(bine_layer_uses layer)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "PKG_CONFIG")
+    if(NOT TARGET bine_${layer})
+        return()
+    endif()
     get_target_property(type bine_${layer} TYPE)
     if(type STREQUAL "INTERFACE_LIBRARY")
         return()

@@ -12,12 +12,12 @@ endif()
 
 set(package ${CMAKE_BINARY_DIR}/python/bine)
 file(GLOB_RECURSE extension_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bine/python/*.cpp)
-file(GLOB_RECURSE package_files CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/python/bine
-    ${PROJECT_SOURCE_DIR}/python/bine/*.py ${PROJECT_SOURCE_DIR}/python/bine/*.pyi ${PROJECT_SOURCE_DIR}/python/bine/py.typed)
+file(GLOB_RECURSE package_files CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/python
+    ${PROJECT_SOURCE_DIR}/python/*.py ${PROJECT_SOURCE_DIR}/python/*.pyi ${PROJECT_SOURCE_DIR}/python/bine/py.typed)
 foreach(file IN LISTS package_files)
     cmake_path(GET file PARENT_PATH folder)
-    file(MAKE_DIRECTORY ${package}/${folder})
-    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/python/bine/${file} ${package}/${file} SYMBOLIC)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/python/${folder})
+    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/python/${file} ${CMAKE_BINARY_DIR}/python/${file} SYMBOLIC)
 endforeach()
 
 # The simulated world without what is for C++ programs: exploring, and the functions that keep them from the real world.
@@ -43,7 +43,7 @@ foreach(interpreter IN LISTS BINE_PYTHON_INTERPRETERS)
     bine_compile_options(${target})
     # Python's headers are C, with casts that are not ours.
     target_include_directories(${target} SYSTEM PRIVATE ${include})
-    target_link_libraries(${target} PRIVATE bine::client bine_python_sim)
+    target_link_libraries(${target} PRIVATE bine::net bine_python_sim)
     set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME _bine SUFFIX ${suffix}
         LIBRARY_OUTPUT_DIRECTORY ${package} CXX_VISIBILITY_PRESET hidden)
     # Of the libraries inside only the module's entry is to be seen.
@@ -52,5 +52,5 @@ foreach(interpreter IN LISTS BINE_PYTHON_INTERPRETERS)
     add_dependencies(bine_python ${target})
     install(TARGETS ${target} LIBRARY DESTINATION bine COMPONENT python EXCLUDE_FROM_ALL)
 endforeach()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/bine/ DESTINATION bine COMPONENT python EXCLUDE_FROM_ALL
-    FILES_MATCHING PATTERN "*.py" PATTERN "*.pyi" PATTERN "py.typed")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/python/ DESTINATION . COMPONENT python EXCLUDE_FROM_ALL
+    FILES_MATCHING PATTERN "*.py" PATTERN "*.pyi" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)

@@ -50,6 +50,29 @@ class LoopCase(unittest.TestCase):
             self.loop.run_forever()
 
 
+SIZES = (1, 2, 1000, 4096, 65_535, 65_536, 65_537, 1_000_003)
+
+
+def pattern(size):
+    return bytes(range(251)) * (size // 251) + bytes(range(size % 251))
+
+
+class StreamCase(LoopCase):
+    async def connected(self, protocol=None):
+        """A recorder on one end of a connection, and the other end, a plain socket."""
+        ours, theirs = tcp_pair()
+        self.addCleanup(theirs.close)
+        protocol = protocol or Recorder(self.loop)
+        await self.loop.create_connection(lambda: protocol, sock=ours)
+        return protocol, theirs
+
+    async def receive_all(self, theirs):
+        received = b""
+        while data := await self.loop.sock_recv(theirs, 1 << 20):
+            received += data
+        return received
+
+
 class Recorder(asyncio.Protocol):
     """Writes down what it is told."""
 

@@ -1,0 +1,32 @@
+"""Twisted on bine's loop.
+
+    import bine.twisted
+    bine.twisted.install()   # before anything imports twisted.internet.reactor
+
+Twisted and asyncio then share one thread and one loop: ``Deferred.asFuture``, ``Deferred.fromFuture`` and coroutines of both
+kinds work side by side. Nothing of Twisted is imported before install() is called.
+"""
+
+import asyncio
+
+from . import _loop
+
+__all__ = ("install",)
+
+
+def install(eventloop=None):
+    """Install Twisted's asyncio reactor on a loop of bine's, and return the reactor.
+
+    ``eventloop`` is one that exists already, as for ``twisted.internet.asyncioreactor.install``. A new one becomes asyncio's
+    current loop, so that code of asyncio's in this thread finds it.
+    Errors: ReactorAlreadyInstalledError when another reactor is installed.
+    """
+    from twisted.internet import asyncioreactor
+    from twisted.internet.main import installReactor
+
+    loop = eventloop if eventloop is not None else _loop.new_event_loop()
+    reactor = asyncioreactor.AsyncioSelectorReactor(loop)
+    installReactor(reactor)
+    if eventloop is None:
+        asyncio.set_event_loop(loop)
+    return reactor

@@ -1,0 +1,5 @@
+"""What makes bine a reactor that Twisted's commands know: ``trial --reactor=bine``, ``twistd --reactor=bine``."""
+
+from twisted.application.reactors import Reactor
+
+bine = Reactor("bine", "bine.twisted", "asyncio's reactor on bine's loop, in C++.")
