@@ -226,6 +226,30 @@ TEST_CASE("a host that crashes says nothing; when it is back, it knows nobody") 
     CHECK(starts == 2);
 }
 
+TEST_CASE("who has something on a reactor hears of its end in time, once, and whatever ends it") {
+    int ends = 0;
+    {
+        World world(1, NetworkOptions{});
+        Host& host = world.add_host("host");
+        const auto hear = [&] {
+            host.before_end([&ends, &host] {
+                CHECK(host.up());
+                ++ends;
+            });
+        };
+        hear();
+        host.crash();
+        CHECK(ends == 1);
+        host.restart();
+        world.run_for(1s);
+        host.crash();
+        CHECK(ends == 1);
+        host.restart();
+        hear();
+    }
+    CHECK(ends == 2);
+}
+
 TEST_CASE("a program that crashes its own host goes with it, behind the turn") {
     World world(1, {});
     Host& host = world.add_host("host");

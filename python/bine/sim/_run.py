@@ -158,7 +158,7 @@ def report(run, choices=None, *, lines=_STORY_LINES):
     left_out = ["    ..."] if len(story) > lines else []
     parts.append("how it ends:\n" + "\n".join(left_out + [f"    {line}" for line in story[-lines:]]))
     parts.append(f"replay it, with its whole story (hash {run.hash}):\n    {replay_command(run.name, run.seed, choices)}")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def replay_command(name, seed, choices=None):
