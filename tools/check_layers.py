@@ -156,6 +156,7 @@ PLANTED = {
     "bine/high/dice_test.cpp": ("int n = rand();\n", "a random"),
     "bine/high/call.cpp": ("int fd = ::socket(1, 2, 3);\n", "a socket"),
     "bine/high/header.cpp": ("#include <sys/socket.h>\n", "a socket"),
+    "bine/high/module.cpp": ('#include "bine/mod/x.h"\n', "high does not see mod"),
     "bine/lost/x.h": ("", "lost is not in layers.txt"),
 }
 INNOCENT = {
@@ -168,6 +169,8 @@ INNOCENT = {
     "bine/low/own_x.h": "",
     "bine/low/own_y.h": '#include "bine/low/own_x.h"\n',
     "bine/low/uses.cpp": '#include "bine/low/own_x.h"\n',
+    "bine/mod/x.h": "",
+    "bine/mod/inside.cpp": '#include "bine/low/own_x.h"\n#include "bine/mod/x.h"\n',
     "bine/raw/driver.cpp": "int fd = ::socket(1, 2, 3);\n",
 }
 
@@ -180,7 +183,7 @@ def self_test():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text, encoding="utf-8")
         (root / "layers.txt").write_text(
-            "layer low tests-see high\nlayer high sees low\nlayer raw\nprivate bine/low/own_*\n"
+            "layer low tests-see high\nlayer high sees low\nlayer raw\nmodule mod sees high\nprivate bine/low/own_*\n"
             "raw bine/raw/* socket: the driver\n",
             encoding="utf-8")
         breaches = check(root)[1]
