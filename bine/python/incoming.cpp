@@ -4,36 +4,44 @@
 
 #include "bine/python/loop.h"
 #include "bine/python/stream_transport.h"
+#include "bine/python/tls_context.h"
 
 namespace bine::python {
 
 namespace {
 
-ListenerOptions for_python() {
-    ListenerOptions options;
-    options.connection.lane = Lane::second;
-    options.connection.ends_plainly = true;
-    return options;
+Ref<Acceptance> acceptance_for(PyObject* make_protocol, PyObject* server, PyObject* context, const TlsSide* tls) {
+    Ref<Acceptance> acceptance(new Acceptance);
+    acceptance->make_protocol = Kept(Object::borrowed(make_protocol));
+    acceptance->server = Kept(Object::borrowed(server));
+    acceptance->context = Kept(Object::borrowed(context));
+    if (tls) acceptance->extra = Kept(extra_for(*tls));
+    return acceptance;
 }
 
 }  // namespace
 
-Acceptance::~Acceptance() {
-    Py_XDECREF(make_protocol);
-    Py_XDECREF(server);
-    Py_XDECREF(context);
+ConnectionOptions options_for_python() noexcept {
+    ConnectionOptions options;
+    options.lane = Lane::second;
+    options.ends_plainly = true;
+    return options;
 }
 
-Incoming::Incoming(Loop& loop, PyObject* make_protocol, PyObject* server, PyObject* context)
-    : loop_(loop),
-      acceptance_(new Acceptance),
-      listener_(
-          loop.reactor(), [this] { return std::make_unique<Wire>(loop_, acceptance_); }, for_python()) {
-    acceptance_->loop = &loop;
-    acceptance_->make_protocol = Py_NewRef(make_protocol);
-    acceptance_->server = Py_XNewRef(server);
-    acceptance_->context = Py_NewRef(context);
+Object extra_for(const TlsSide& tls, PyObject* before) {
+    Object extra = Object::owned(before ? PyDict_Copy(before) : PyDict_New());
+    if (!extra || PyDict_SetItemString(extra.get(), "sslcontext", tls.object) < 0) return Object();
+    return extra;
 }
+
+Factory factory_for(Loop& loop, Ref<Acceptance> acceptance, const TlsSide* tls) {
+    Factory factory = [&loop, acceptance = std::move(acceptance)] { return std::make_unique<Wire>(loop, acceptance); };
+    return tls ? tls::server_factory(tls->context, std::move(factory), tls->options) : std::move(factory);
+}
+
+Incoming::Incoming(Loop& loop, PyObject* make_protocol, PyObject* server, PyObject* context, const TlsSide* tls)
+    : acceptance_(acceptance_for(make_protocol, server, context, tls)),
+      listener_(loop.reactor(), factory_for(loop, acceptance_, tls), {.connection = options_for_python()}) {}
 
 Result<> Incoming::open(int fd) {
     Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
@@ -48,9 +56,9 @@ Result<> Incoming::open(const Address& address, int backlog) {
 }
 
 int Incoming::traverse(visitproc visit, void* arg) noexcept {
-    Py_VISIT(acceptance_->make_protocol);
-    Py_VISIT(acceptance_->server);
-    Py_VISIT(acceptance_->context);
+    Py_VISIT(acceptance_->make_protocol.get());
+    Py_VISIT(acceptance_->server.get());
+    Py_VISIT(acceptance_->context.get());
     return 0;
 }
 

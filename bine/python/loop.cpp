@@ -9,6 +9,7 @@
 
 #include "bine/python/incoming.h"
 #include "bine/python/kept.h"
+#include "bine/python/network.h"
 #include "bine/python/stream_transport.h"
 #include "bine/python/watch.h"
 
@@ -71,6 +72,7 @@ Loop::~Loop() {
         reactor_ = nullptr;
         (void)new auto(std::move(watches_));
         (void)new auto(std::move(incoming_));
+        (void)network_.release();
     }
     close();
     clear_references();
@@ -366,6 +368,11 @@ int Loop::watched_as(PyObject* file) const noexcept { return Watch::find(watches
 bool Loop::remove_reader(int fd) noexcept { return Watch::remove(watches_, fd, true); }
 bool Loop::remove_writer(int fd) noexcept { return Watch::remove(watches_, fd, false); }
 
+Network& Loop::network() {
+    if (!network_) network_ = std::make_unique<Network>(*reactor_);
+    return *network_;
+}
+
 void Loop::set_transport(int fd, StreamTransport* transport) {
     if (fd < 0) return;
     const auto index = static_cast<std::size_t>(fd);
@@ -408,6 +415,7 @@ void Loop::close() noexcept {
     if (in_world_) return leave_host(true);
     end_pending();
     incoming_.clear();
+    network_.reset();
     watches_.clear();
     reactor_->timers().cancel(bell_);
     // In this order: what the end of the reactor calls still finds it.

@@ -37,6 +37,7 @@ class Incoming;
 class Watch;
 class Wire;
 struct AllWiresTag;
+struct Network;
 struct StreamTransport;
 
 class Loop final : private LaneHooks {
@@ -77,6 +78,21 @@ public:
     void in_lane(Function<void()> function);
     // Whether the loop's thread holds the GIL: in the lane, and while the loop does not run. To be asked by that thread.
     bool has_gil() const noexcept;
+    // Holds the GIL for a block that may have come natively: what TLS has queued does.
+    class InPython {
+    public:
+        explicit InPython(Loop& loop) noexcept : loop_(loop.has_gil() ? nullptr : &loop) {
+            if (loop_) loop_->enter();
+        }
+        ~InPython() {
+            if (loop_) loop_->leave();
+        }
+        InPython(const InPython&) = delete;
+        InPython& operator=(const InPython&) = delete;
+
+    private:
+        Loop* const loop_;
+    };
     // Will be told when the loop closes, unless it unlinks itself before.
     void add(Pending& pending) noexcept { pending_.push_back(pending); }
     // Drops a reference when the GIL is held again.
@@ -124,6 +140,9 @@ public:
     bool remove_writer(int fd) noexcept;
     // The descriptor that a file is watched under, which it may have closed; -1 when it is not watched.
     int watched_as(PyObject* file) const noexcept;
+
+    // Made when it is first asked for.
+    Network& network();
 
     // Transports by descriptor, so that nobody reads from a socket that one has.
     void set_transport(int fd, StreamTransport* transport);
@@ -199,6 +218,7 @@ private:
     std::vector<Function<void()>> functions_;
     std::vector<PyObject*> dead_;  // references given up without the GIL
     IntrusiveList<Pending, Pending> pending_;
+    std::unique_ptr<Network> network_;
     TimerQueue timers_;
     IntrusiveList<TimerHandle::Alarm, AllTimersTag> all_timers_;
     Bell bell_{*this};

@@ -7,6 +7,7 @@
 #include "bine/python/incoming.h"
 #include "bine/python/loop.h"
 #include "bine/python/stream_transport.h"
+#include "bine/python/tls_context.h"
 #include "bine/python/watch.h"
 #include "bine/python/world.h"
 
@@ -175,6 +176,16 @@ PyObject* run_with(PyObject* self, int (Loop::*method)()) {
 PyObject* run(PyObject* self, PyObject*) { return run_with(self, &Loop::run); }
 PyObject* run_once(PyObject* self, PyObject*) { return run_with(self, &Loop::run_once); }
 
+PyObject* begin_as_guest(PyObject* self, PyObject*) {
+    return check_open(self) ? object_of(self).loop->begin_as_guest() : nullptr;
+}
+
+PyObject* run_ready(PyObject* self, PyObject*) {
+    if (!check_open(self)) return nullptr;
+    const int more = object_of(self).loop->run_ready();
+    return more < 0 ? nullptr : PyBool_FromLong(more);
+}
+
 PyObject* append(PyObject* self, PyObject* const* args, Py_ssize_t count) {
     if (!check_count("_append", count, 1) || !check_open(self)) return nullptr;
     return translated([&]() -> PyObject* {
@@ -267,34 +278,59 @@ PyObject* ensure_fd_no_transport(PyObject* self, PyObject* file) {
     return PyErr_Format(PyExc_RuntimeError, "File descriptor %R is used by transport %R", file, transport->object());
 }
 
-// _open_transport(sock, protocol, waiter, extra, server)
+// _open_transport(sock, protocol, waiter, extra, server, tls=None, server_side=False, name=None, timeout=None)
 PyObject* open_transport_method(PyObject* self, PyObject* args) {
     PyObject *socket = nullptr, *protocol = nullptr, *waiter = nullptr, *extra = nullptr, *server = nullptr;
-    if (!PyArg_ParseTuple(args, "OOOOO", &socket, &protocol, &waiter, &extra, &server) || !check_open(self))
+    PyObject *context = Py_None, *name = Py_None, *timeout = Py_None;
+    int is_server = 0;
+    if (!PyArg_ParseTuple(args, "OOOOO|OpOO", &socket, &protocol, &waiter, &extra, &server, &context, &is_server, &name, &timeout) ||
+        !check_open(self))
         return nullptr;
     const auto given = [](PyObject* object) { return object == Py_None ? nullptr : object; };
-    StreamTransport* transport =
-        make_transport(*object_of(self).loop, protocol, nullptr, given(waiter), given(extra), given(server));
+    Loop& loop = *object_of(self).loop;
+    std::optional<TlsSide> tls;
+    Object facts = Object::borrowed(given(extra));
+    if (context != Py_None) {
+        tls = TlsSide::read(loop.state(), context, is_server != 0, name, timeout);
+        facts = tls ? extra_for(*tls, given(extra)) : Object();
+        if (!facts) return nullptr;
+    }
+    StreamTransport* transport = make_transport(loop, protocol, nullptr, given(waiter), facts.get(), given(server));
     if (!transport) return nullptr;
     Object object = Object::owned(transport->object());
-    if (open_transport(*transport, socket) < 0) return nullptr;
+    if (open_transport(*transport, socket, tls ? &*tls : nullptr) < 0) return nullptr;
+    if (tls) return object.release();
     const Object begin = Object::owned(PyObject_GetAttrString(object.get(), "_begin"));
     PyObject* const arguments[] = {begin.get()};
     const Object handle = begin ? Object::owned(queue_call(self, arguments, 1, nullptr, false)) : Object();
     return handle ? object.release() : nullptr;
 }
 
-// _serve(fd, make_protocol, server)
+// _start_tls(transport, protocol, waiter, context, server_side, name, timeout)
+PyObject* start_tls_method(PyObject* self, PyObject* args) {
+    PyObject *object = nullptr, *protocol = nullptr, *waiter = nullptr, *context = nullptr, *name = nullptr, *timeout = nullptr;
+    int is_server = 0;
+    State& state = object_of(self).loop->state();
+    if (!PyArg_ParseTuple(args, "O!OOOpOO", state.transport_type, &object, &protocol, &waiter, &context, &is_server, &name, &timeout) ||
+        !check_open(self))
+        return nullptr;
+    const auto tls = TlsSide::read(state, context, is_server != 0, name, timeout);
+    return tls ? start_tls(StreamTransport::of(object), protocol, waiter, *tls) : nullptr;
+}
+
+// _serve(fd, make_protocol, server, tls=None, timeout=None)
 PyObject* serve(PyObject* self, PyObject* args) {
     int fd = -1;
-    PyObject *make_protocol = nullptr, *server = nullptr;
-    if (!PyArg_ParseTuple(args, "iOO", &fd, &make_protocol, &server) || !check_open(self)) return nullptr;
+    PyObject *make_protocol = nullptr, *server = nullptr, *secure = Py_None, *timeout = Py_None;
+    if (!PyArg_ParseTuple(args, "iOO|OO", &fd, &make_protocol, &server, &secure, &timeout) || !check_open(self)) return nullptr;
+    std::optional<TlsSide> tls;
+    if (secure != Py_None && !(tls = TlsSide::read(object_of(self).loop->state(), secure, true, nullptr, timeout))) return nullptr;
     const Object context = Object::owned(PyContext_CopyCurrent());
     if (!context) return nullptr;
     Loop& loop = *object_of(self).loop;
     return translated([&] {
-        return loop.start_serving(
-            fd, std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get()));
+        return loop.start_serving(fd, std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get(),
+                                                                  tls ? &*tls : nullptr));
     });
 }
 
@@ -415,6 +451,9 @@ PyMethodDef methods[] = {
     {"_ensure_fd_no_transport", ensure_fd_no_transport, METH_O, nullptr},
     {"_open_transport", open_transport_method, METH_VARARGS, nullptr},
     {"_serve", serve, METH_VARARGS, nullptr},
+    {"_start_tls", start_tls_method, METH_VARARGS, nullptr},
+    {"_begin_as_guest", begin_as_guest, METH_NOARGS, nullptr},
+    {"_run_ready", run_ready, METH_NOARGS, nullptr},
     {"_end_serving", stop_serving, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -41,8 +41,16 @@ PyObject* type_of(const Error& error) noexcept {
     if (error.is(Errc::unsupported)) return PyExc_NotImplementedError;
     if (error.is(Errc::remote_protocol) || error.is(Errc::end_of_stream) || error.is(Errc::closed))
         return PyExc_ConnectionError;
-    if (error.is(Errc::not_found) || error.is(Errc::not_trusted)) return PyExc_OSError;
+    if (error.is(Errc::not_found)) return PyExc_OSError;
     return PyExc_RuntimeError;
+}
+
+// A certificate that is not believed, as the module ssl has it: who handles that one's, handles ours.
+Object not_trusted(const std::string& text) noexcept {
+    const Object ssl = Object::owned(PyImport_ImportModule("ssl"));
+    return Object::owned(ssl ? PyObject_CallMethod(ssl.get(), "SSLCertVerificationError", "is#", 1, text.data(),
+                                                   static_cast<Py_ssize_t>(text.size()))
+                             : nullptr);
 }
 
 }  // namespace
@@ -55,6 +63,7 @@ Object exception_of(const Error& error) noexcept {
         return Object::owned(PyObject_CallFunction(PyExc_OSError, "is#", error.code().value(), text.data(),
                                                    static_cast<Py_ssize_t>(text.size())));
     }
+    if (error.is(Errc::not_trusted)) return not_trusted(text);
     return Object::owned(
         PyObject_CallFunction(type_of(error), "s#", text.data(), static_cast<Py_ssize_t>(text.size())));
 }

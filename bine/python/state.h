@@ -12,6 +12,8 @@ struct State {
     PyTypeObject* transport_type = nullptr;
     PyTypeObject* world_type = nullptr;
     PyTypeObject* host_type = nullptr;
+    PyTypeObject* tls_context_type = nullptr;
+    PyTypeObject* port_type = nullptr;
 
     // Objects of others.
     PyObject* flow_control = nullptr;        // asyncio.transports._FlowControlMixin, which transports derive from
@@ -66,6 +68,8 @@ int add_loop_type(PyObject* module, State& state);
 int add_transport_type(PyObject* module, State& state);
 int add_world_type(PyObject* module, State& state);
 int add_host_type(PyObject* module, State& state);
+int add_tls_context_type(PyObject* module, State& state);
+int add_port_type(PyObject* module, State& state);
 #ifdef BINE_DEBUG
 int add_await_probe(PyObject* module);
 #endif

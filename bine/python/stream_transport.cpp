@@ -7,6 +7,7 @@
 #include "bine/net/connection.h"
 #include "bine/python/loop.h"
 #include "bine/python/names.h"
+#include "bine/tls/session.h"
 
 namespace bine::python {
 
@@ -14,7 +15,7 @@ Py_ssize_t StreamTransport::offset = 0;
 
 namespace {
 
-constexpr uint32_t kHigh = 65536;
+constexpr uint32_t kHigh = StreamTransport::kHigh;
 // asyncio's constant: so many writes to a lost connection pass in silence.
 constexpr uint32_t kQuietWrites = 5;
 
@@ -63,7 +64,43 @@ StreamTransport* make_transport(Loop& loop, PyObject* protocol, PyObject* contex
     return &transport;
 }
 
-int open_transport(StreamTransport& transport, PyObject* socket) {
+namespace {
+
+// The connection will not be made.
+void fail_to_open(StreamTransport& transport, const Error& error) noexcept {
+    const Object kept = Object::borrowed(transport.object());
+    Object exception = exception_of(error);
+    if (!exception) exception = take_exception();
+    transport.is_handshaking = false;
+    const Object protocol = Object::borrowed(transport.protocol);
+    settle_waiter(transport, exception.get());
+    Loop& loop = *transport.loop;
+    loop.forget_transport(transport.fd, &transport);
+    end_transport(transport);
+    if (!transport.is_taken_over) return;
+    const Object done =
+        Object::owned(PyObject_CallMethodOneArg(protocol.get(), loop.state().connection_lost, exception.get()));
+    if (!done) (void)loop.callback_failed(nullptr);
+}
+
+// The protocol that begins TLS on a connection for `transport`.
+std::unique_ptr<Protocol> secure(Loop& loop, StreamTransport& transport, const TlsSide& tls) {
+    const Ref<Acceptance> acceptance(new Acceptance);
+    acceptance->transport = Kept(Object::borrowed(transport.object()));
+    Factory inner = [&loop, acceptance] { return std::make_unique<Wire>(loop, acceptance); };
+    tls::HandshakeDone done = [&loop, acceptance](const Error* error) {
+        if (!error) return;
+        StreamTransport::of(acceptance->transport.get()).below = nullptr;
+        const auto fail = [acceptance, why = *error] { fail_to_open(StreamTransport::of(acceptance->transport.get()), why); };
+        loop.has_gil() ? fail() : loop.in_lane(fail);
+    };
+    return tls.is_server ? tls::server_protocol(tls.context, std::move(inner), std::move(done), tls.options)
+                         : tls::client_protocol(tls.context, tls.name, std::move(inner), std::move(done), tls.options);
+}
+
+}  // namespace
+
+int open_transport(StreamTransport& transport, PyObject* socket, const TlsSide* tls) {
     const Object number = Object::owned(PyObject_CallMethod(socket, "fileno", nullptr));
     const long fd = number ? PyLong_AsLong(number.get()) : -1;
     if (PyErr_Occurred()) return -1;
@@ -75,14 +112,62 @@ int open_transport(StreamTransport& transport, PyObject* socket) {
         transport.fd = static_cast<int>(fd);
         transport.socket = Py_NewRef(socket);
         loop.set_transport(transport.fd, &transport);
-        ConnectionOptions options;
-        options.lane = Lane::second;
-        options.ends_plainly = true;
-        Connection& connection =
-            Connection::start(loop.reactor(), *id, std::make_unique<Wire>(loop, transport), options);
+        const Reactor::Current current(loop.reactor());
+        std::unique_ptr<Protocol> protocol;
+        if (tls) {
+            transport.is_handshaking = true;
+            protocol = secure(loop, transport, *tls);
+        } else {
+            protocol = std::make_unique<Wire>(loop, transport);
+        }
+        Connection& connection = Connection::start(loop.reactor(), *id, std::move(protocol), options_for_python());
+        if (tls && transport.is_handshaking) transport.below = &connection;
         connection.set_no_delay(true);
+        loop.touched();
         return Py_None;
     }) ? 0 : -1;
+}
+
+PyObject* start_tls(StreamTransport& plain, PyObject* protocol, PyObject* waiter, const TlsSide& tls) {
+    if (!plain.below || plain.is_closing || !plain.wire)
+        return PyErr_SetString(PyExc_ConnectionError, "start_tls: the transport is closing"), nullptr;
+    Loop& loop = *plain.loop;
+    const Object extra = extra_for(tls, plain.extra);
+    if (!extra) return nullptr;
+    StreamTransport* made = make_transport(loop, protocol, plain.context, waiter, extra.get(), plain.server);
+    if (!made) return nullptr;
+    Object object = Object::owned(made->object());
+    return translated([&]() -> PyObject* {
+        const Object kept = Object::borrowed(plain.object());
+        const Reactor::Current current(loop.reactor());
+        bine::Transport& below = *plain.below;
+        std::unique_ptr<Protocol> next = secure(loop, *made, tls);
+        made->fd = plain.fd;
+        made->socket = std::exchange(plain.socket, nullptr);
+        made->socket_view = std::exchange(plain.socket_view, nullptr);
+        made->is_taken_over = true;
+        made->is_handshaking = true;
+        const std::string held = plain.wire->give_up_transport();
+        end_transport(plain);
+        loop.set_transport(made->fd, made);
+        made->below = &below;
+        below.resume_reading();
+        below.replace_protocol(std::move(next), held);
+        loop.touched();
+        return object.release();
+    });
+}
+
+void settle_waiter(StreamTransport& transport, PyObject* exception) noexcept {
+    const Object waiter = Object::owned(std::exchange(transport.waiter, nullptr));
+    if (!waiter) return;
+    const State& state = transport.loop->state();
+    const Object cancelled = Object::owned(PyObject_CallMethodNoArgs(waiter.get(), state.cancelled));
+    Object done = cancelled;
+    if (cancelled.get() == Py_False)
+        done = Object::owned(PyObject_CallMethodOneArg(waiter.get(), exception ? state.set_exception : state.set_result,
+                                                       exception ? exception : Py_None));
+    if (!done) Loop::report_unraisable(waiter.get());
 }
 
 void settle_empty_waiter(StreamTransport& transport, PyObject* exception) noexcept {
@@ -165,6 +250,7 @@ PyObject* write_bytes(StreamTransport& transport, const char* data, Py_ssize_t s
     if (!may_send(transport)) return write_in_vain(transport);
     return translated([&] {
         transport.below->write(std::string_view(data, static_cast<std::size_t>(size)));
+        transport.loop->touched();
         check_high_mark(transport);
         return Py_NewRef(Py_None);
     });
@@ -205,6 +291,7 @@ PyObject* writelines(PyObject* self, PyObject* lines) {
         if (output.empty()) Py_RETURN_NONE;
         if (!may_send(transport)) return write_in_vain(transport);
         transport.below->write(std::move(output));
+        transport.loop->touched();
         check_high_mark(transport);
         Py_RETURN_NONE;
     });
@@ -213,7 +300,9 @@ PyObject* writelines(PyObject* self, PyObject* lines) {
 PyObject* write_eof(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
     if (transport.is_closing || std::exchange(transport.has_ended, true)) Py_RETURN_NONE;
-    if (transport.below) transport.below->shutdown_writing();
+    if (!transport.below) Py_RETURN_NONE;
+    transport.below->shutdown_writing();
+    transport.loop->touched();
     Py_RETURN_NONE;
 }
 
@@ -238,6 +327,11 @@ PyObject* end_soon(StreamTransport& transport) {
 // it may go on.
 PyObject* close_transport(StreamTransport& transport) {
     if (std::exchange(transport.is_closing, true) || !transport.below) Py_RETURN_NONE;
+    transport.loop->touched();
+    if (transport.is_handshaking) {
+        transport.below->abort();
+        Py_RETURN_NONE;
+    }
     if (!transport.is_protocol_paused) transport.below->flush();
     if (!transport.is_protocol_paused && transport.below->queued() == 0) {
         transport.below->close();
@@ -291,6 +385,7 @@ PyObject* resume_reading(PyObject* self, PyObject*) {
     if (!transport.below || !transport.is_made) Py_RETURN_NONE;
     if (!transport.wire->holds_data()) {
         transport.below->resume_reading();
+        transport.loop->touched();
         Py_RETURN_NONE;
     }
     return translated([&]() -> PyObject* {
@@ -421,6 +516,7 @@ PyObject* get_extra_info(PyObject* self, PyObject* args, PyObject* keywords) {
         if (found || PyErr_Occurred()) return Py_XNewRef(found);
     }
     PyObject* found = socket_info(transport, key);
+    if (!found && !PyErr_Occurred() && transport.below) found = tls_info(*transport.below, key);
     return found || PyErr_Occurred() ? found : Py_NewRef(otherwise);
 }
 
@@ -438,6 +534,10 @@ PyObject* get_loop(PyObject* self, void*) {
     return Py_NewRef(transport.loop && transport.loop_object ? transport.loop_object : Py_None);
 }
 PyObject* get_protocol_paused(PyObject* self, void*) { return yes_or_no(transport_of(self).is_protocol_paused); }
+PyObject* get_secure(PyObject* self, void*) {
+    const bine::Transport* below = transport_of(self).below;
+    return yes_or_no(below && tls::session_of(*below));
+}
 PyObject* get_closing(PyObject* self, void*) { return yes_or_no(transport_of(self).is_closing); }
 
 template <class F>
@@ -525,6 +625,7 @@ PyGetSetDef attributes[] = {
     {"_loop", get_loop, nullptr, nullptr, nullptr},
     {"_protocol_paused", get_protocol_paused, nullptr, nullptr, nullptr},
     {"_closing", get_closing, nullptr, nullptr, nullptr},
+    {"_is_secure", get_secure, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };
 

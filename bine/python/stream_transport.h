@@ -10,6 +10,7 @@
 #include "bine/net/transport.h"
 #include "bine/python/incoming.h"
 #include "bine/python/state.h"
+#include "bine/python/tls_context.h"
 
 namespace bine::python {
 
@@ -20,6 +21,7 @@ struct AllWiresTag;
 struct StreamTransport {
     // Where it begins in an object; the same for every interpreter of a process.
     static Py_ssize_t offset;
+    static constexpr uint32_t kHigh = 65536;
 
     PyObject* object() noexcept { return reinterpret_cast<PyObject*>(reinterpret_cast<char*>(this) - offset); }
     static StreamTransport& of(PyObject* object) noexcept {
@@ -56,19 +58,27 @@ struct StreamTransport {
     bool is_made;              // connection_made has been called
     bool has_ended;            // write_eof was called
     bool is_protocol_paused;
+    bool is_handshaking;       // `below` is what TLS is being begun on
+    bool is_taken_over;        // by start_tls(): its protocol has had connection_made before
 };
 
 // Null with an error set. `context`, `waiter`, `extra` and `server` may be null.
 StreamTransport* make_transport(Loop& loop, PyObject* protocol, PyObject* context, PyObject* waiter, PyObject* extra,
                                 PyObject* server);
-// A connection for a socket of Python's, which is detached when the connection has ended. -1 with an error set.
-int open_transport(StreamTransport& transport, PyObject* socket);
+// A connection for a socket of Python's, which is detached when the connection has ended. `tls` may be null; otherwise the
+// protocol hears of it when the handshake is done. -1 with an error set.
+int open_transport(StreamTransport& transport, PyObject* socket, const TlsSide* tls);
+// TLS on the connection that `plain` has: to `plain` it is over, and what it has belongs to the transport that is answered, for
+// `protocol`. Null with an error set.
+PyObject* start_tls(StreamTransport& plain, PyObject* protocol, PyObject* waiter, const TlsSide& tls);
 
 // Null with an error set.
 PyObject* close_transport(StreamTransport& transport);
 
 // The parts of its life that Wire tells it of.
 // A null exception: nothing is queued any more.
+// Tells who waits for the beginning, if anybody does: null for success.
+void settle_waiter(StreamTransport& transport, PyObject* exception) noexcept;
 void settle_empty_waiter(StreamTransport& transport, PyObject* exception) noexcept;
 void warn_unclosed(StreamTransport& transport) noexcept;
 // Gives back the socket and what it held.
@@ -78,7 +88,7 @@ class Wire final : public Protocol, public ListHook<AllWiresTag> {
 public:
     // For an object that is there.
     Wire(Loop& loop, StreamTransport& transport);
-    // For a connection that came in: the object is made in the lane.
+    // For a connection that is there, or came in: it meets its object in the lane.
     Wire(Loop& loop, Ref<Acceptance> acceptance);
     ~Wire() override;
 
@@ -99,9 +109,13 @@ public:
     // What a buffered protocol left when it paused reading.
     bool holds_data() const noexcept { return !held_.empty(); }
     void deliver_held();
+    // The connection goes to somebody else: the object hears no more of it. Answers what it has not taken.
+    std::string give_up_transport() noexcept;
 
 private:
     void welcome();
+    Object make_object(Acceptance& acceptance);
+    void refused(Acceptance& acceptance) noexcept;
     void attach(StreamTransport& transport) noexcept;
     void deliver_into_buffers(std::string_view bytes);
     std::size_t deliver_into_buffer(std::string_view bytes);

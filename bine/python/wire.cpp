@@ -39,7 +39,7 @@ Wire::Wire(Loop& loop, Ref<Acceptance> acceptance) : loop_(loop), acceptance_(st
     loop_.add_wire(*this);
 }
 
-// The references went in connection_lost: this may run without the GIL.
+// The reference went in connection_lost: this may run without the GIL.
 Wire::~Wire() = default;
 
 void Wire::attach(StreamTransport& transport) noexcept {
@@ -62,26 +62,43 @@ void Wire::connection_made(bine::Transport& transport) {
 void Wire::welcome() {
     const Ref<Acceptance> acceptance = std::move(acceptance_);
     if (!below_) return;
-    const Object context = Object::owned(PyContext_Copy(acceptance->context));
-    if (!context) return Loop::report_unraisable(loop_.object());
-    StreamTransport* transport = nullptr;
-    {
-        const InContext inside(context.get());
-        const Object protocol = Object::owned(PyObject_CallNoArgs(acceptance->make_protocol));
-        if (protocol) {
-            transport = make_transport(loop_, protocol.get(), context.get(), nullptr, nullptr, acceptance->server);
-        }
-    }
-    if (!transport) {
-        if (!loop_.take_exit()) loop_.incoming_failed();
+    const Object object = acceptance->transport ? acceptance->transport.share() : make_object(*acceptance);
+    if (!object) {
+        refused(*acceptance);
         return below_->abort();
     }
-    attach(*transport);
-    Py_DECREF(transport->object());
-    transport->below = below_;
-    transport->fd = below_->descriptor();
-    loop_.set_transport(transport->fd, transport);
+    StreamTransport& transport = StreamTransport::of(object.get());
+    attach(transport);
+    transport.below = below_;
+    transport.fd = below_->descriptor();
+    transport.is_handshaking = false;
+    if (transport.high != StreamTransport::kHigh) below_->set_write_limits(transport.high, transport.low);
+    loop_.set_transport(transport.fd, &transport);
     begin();
+}
+
+// The protocol and the transport's object of a connection. Null with an error set.
+Object Wire::make_object(Acceptance& acceptance) {
+    const Object context = Object::owned(PyContext_Copy(acceptance.context.get()));
+    if (!context) return Object();
+    const InContext inside(context.get());
+    const Object protocol = Object::owned(PyObject_CallNoArgs(acceptance.make_protocol.get()));
+    if (!protocol) return Object();
+    StreamTransport* transport = make_transport(loop_, protocol.get(), context.get(), nullptr, acceptance.extra.get(),
+                                                acceptance.server.get());
+    Object object = Object::owned(transport ? transport->object() : nullptr);
+    if (acceptance.keeps) acceptance.transport = Kept(object);
+    return object;
+}
+
+// What the protocol factory raised goes to who connects, or where errors of callbacks go.
+void Wire::refused(Acceptance& acceptance) noexcept {
+    if (loop_.take_exit()) return;
+    if (acceptance.keeps) {
+        acceptance.exception = Kept(take_exception());
+    } else {
+        loop_.incoming_failed();
+    }
 }
 
 void Wire::begin() {
@@ -89,24 +106,29 @@ void Wire::begin() {
     StreamTransport& transport = *owner_;
     State& state = loop_.state();
     if (std::exchange(transport.is_made, true)) return;
-    {
+    if (!transport.is_taken_over) {
         const InContext inside(transport.context);
         const Object done = Object::owned(
             PyObject_CallMethodOneArg(transport.protocol, state.connection_made, transport.object()));
         if (!done) (void)loop_.callback_failed(nullptr);
     }
     if (transport.below && !transport.is_paused && !transport.is_closing) transport.below->resume_reading();
-    if (const Object waiter = Object::owned(std::exchange(transport.waiter, nullptr))) {
-        const Object cancelled = Object::owned(PyObject_CallMethodNoArgs(waiter.get(), state.cancelled));
-        Object done = cancelled;
-        if (cancelled.get() == Py_False)
-            done = Object::owned(PyObject_CallMethodOneArg(waiter.get(), state.set_result, Py_None));
-        if (!done) Loop::report_unraisable(waiter.get());
-    }
+    settle_waiter(transport, nullptr);
+}
+
+std::string Wire::give_up_transport() noexcept {
+    StreamTransport& transport = *std::exchange(owner_, nullptr);
+    transport.wire = nullptr;
+    transport.below = nullptr;
+    below_ = nullptr;
+    loop_.forget_transport(transport.fd, &transport);
+    Py_DECREF(transport.object());
+    return std::exchange(held_, std::string());
 }
 
 void Wire::data_received(std::string_view bytes) {
     if (!owner_ || owner_->is_closing) return;
+    const Loop::InPython held(loop_);
     StreamTransport& transport = *owner_;
     const Object kept = Object::borrowed(transport.object());
     const InContext inside(transport.context);
@@ -165,6 +187,7 @@ void Wire::deliver_held() {
 
 bool Wire::end_received() {
     if (!owner_ || owner_->is_closing) return false;
+    const Loop::InPython held(loop_);
     StreamTransport& transport = *owner_;
     const Object kept = Object::borrowed(transport.object());
     const InContext inside(transport.context);
@@ -178,6 +201,7 @@ bool Wire::end_received() {
 
 void Wire::writing_resumed() {
     if (!owner_) return;
+    const Loop::InPython held(loop_);
     StreamTransport& transport = *owner_;
     const Object kept = Object::borrowed(transport.object());
     if (transport.empty_waiter) settle_empty_waiter(transport, nullptr);
@@ -196,6 +220,7 @@ void Wire::connection_lost(const CloseReason& reason) {
     below_ = nullptr;
     acceptance_ = Ref<Acceptance>();
     if (!owner_) return;
+    const Loop::InPython held(loop_);
     owner_->below = nullptr;
     if (loop_.reactor().is_ending()) {
         warn_unclosed(*owner_);

@@ -269,6 +269,7 @@ void TlsConnection::resume_reading() noexcept {
 
 void TlsConnection::call() {
     if (lost_) return;
+    check_low_mark();
     tell_writing_paused();
     if (paused_ || running_ || handshake_) return;
     below_->resume_reading();
@@ -477,7 +478,10 @@ uint64_t TlsConnection::queued() const noexcept { return lost_ ? 0 : waiting_.si
 void TlsConnection::set_write_limits(std::size_t high, std::size_t low) noexcept {
     high_ = high;
     low_ = std::min(low, high);
-    if (!lost_) below_->set_write_limits(low_, low_);
+    if (lost_) return;
+    below_->set_write_limits(low_, low_);
+    check_high_mark();
+    if (writing_paused_) reactor_->call_soon(*this);
 }
 
 void TlsConnection::check_high_mark() noexcept {

@@ -50,6 +50,9 @@ public:
     // For the protocol above.
     void write(std::string_view bytes) override;
     void write(Output&& output) override;
+    void flush() noexcept override {
+        if (!lost_) below_->flush();
+    }
     uint64_t queued() const noexcept override;
     void set_write_limits(std::size_t high, std::size_t low) noexcept override;
     bool writing_is_paused() const noexcept override { return writing_paused_; }

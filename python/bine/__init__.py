@@ -25,9 +25,12 @@ except ImportError as error:
 
 from . import _log
 from ._loop import EventLoop, EventLoopPolicy, install, new_event_loop, run
-from ._bine import Handle, StreamTransport, TimerHandle
+from ._guest import Guest
+from ._bine import Handle, StreamTransport, TimerHandle, TLSContext
+from ._endpoints import Port, connect, listen, open_connection, start_server
 
 _log.to_logging()
 
 __version__ = _bine.version
-__all__ = ("EventLoop", "EventLoopPolicy", "Handle", "StreamTransport", "TimerHandle", "install", "new_event_loop", "run")
+__all__ = ("EventLoop", "EventLoopPolicy", "Guest", "Handle", "Port", "StreamTransport", "TLSContext", "TimerHandle", "connect", "install",
+           "listen", "new_event_loop", "open_connection", "run", "start_server")

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import weakref
-from asyncio import base_events, events, format_helpers, sslproto, unix_events
+from asyncio import base_events, events, exceptions, format_helpers, sslproto, unix_events
 from asyncio.log import logger
 
 from . import _bine
@@ -220,11 +220,16 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
 
     def _make_ssl_transport(self, rawsock, protocol, sslcontext, waiter=None, *, server_side=False, server_hostname=None,
                             extra=None, server=None, **limits):
+        if isinstance(sslcontext, _bine.TLSContext):
+            return self._open_transport(rawsock, protocol, waiter, extra, server, sslcontext, server_side, server_hostname,
+                                        limits.get("ssl_handshake_timeout"))
         tls = sslproto.SSLProtocol(self, protocol, sslcontext, waiter, server_side, server_hostname, **limits)
         self._open_transport(rawsock, tls, None, extra, server)
         return tls._app_transport
 
     def _start_serving(self, protocol_factory, sock, sslcontext=None, server=None, backlog=100, *limits):
+        if isinstance(sslcontext, _bine.TLSContext):
+            return self._serve(sock.fileno(), protocol_factory, server, sslcontext, limits[0] if limits else None)
         if sslcontext:
             protocol_factory = functools.partial(self._incoming_tls, protocol_factory, sslcontext, limits)
         self._serve(sock.fileno(), protocol_factory, server)
@@ -237,9 +242,28 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
         names = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
         return sslproto.SSLProtocol(self, protocol_factory(), sslcontext, None, True, None, **dict(zip(names, limits)))
 
+    async def start_tls(self, transport, protocol, sslcontext, *, server_side=False, server_hostname=None,
+                        ssl_handshake_timeout=None, **kwargs):
+        """Begin TLS on a transport; answers the one to use from now on."""
+        if not isinstance(sslcontext, _bine.TLSContext):
+            return await super().start_tls(transport, protocol, sslcontext, server_side=server_side, server_hostname=server_hostname,
+                                           ssl_handshake_timeout=ssl_handshake_timeout, **kwargs)
+        if not isinstance(transport, _bine.StreamTransport):
+            raise TypeError(f"a bine.TLSContext goes with bine's own transports, not with {transport!r}")
+        waiter = self.create_future()
+        secure = self._start_tls(transport, protocol, waiter, sslcontext, server_side, server_hostname, ssl_handshake_timeout)
+        try:
+            await waiter
+        except BaseException:
+            secure.close()
+            raise
+        return secure
+
     async def _sendfile_native(self, transport, file, offset, count):
         if not isinstance(transport, _bine.StreamTransport):
             return await super()._sendfile_native(transport, file, offset, count)
+        if transport._is_secure:
+            raise exceptions.SendfileNotAvailableError("what goes through TLS is not for the system to send")
         was_reading = transport.is_reading()
         transport.pause_reading()
         await transport._make_empty_waiter()

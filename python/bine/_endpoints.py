@@ -1,0 +1,89 @@
+"""Endpoint strings: one line of text that says where to listen or what to connect to, as bine's C++ has them.
+
+As servers: ``tcp:PORT[:interface=IP]``, ``unix:PATH``, ``ssl:PORT:certKey=FILE``, ``fd:N``, ``systemd:``, ``haproxy:ENDPOINT``.
+As clients: ``tcp:HOST:PORT``, ``tls:HOST:PORT``, ``unix:PATH``, ``srv:SERVICE``.
+"""
+
+import asyncio
+
+from . import _bine
+from ._guest import loop_here
+
+__all__ = ("Port", "connect", "listen", "open_connection", "start_server")
+
+_LIMIT = 2 ** 16
+
+
+class Port:
+    """Something that listens, until it is closed or the loop is. In ``async with`` it closes at the end of the block."""
+
+    def __init__(self, endpoint, below):
+        self._below = below
+        self.endpoint = endpoint
+
+    @property
+    def address(self):
+        """Where it listens, as ``socket.getsockname()`` writes it, with the port that the system chose."""
+        return self._below.address
+
+    @property
+    def connections(self):
+        """How many connections there are now."""
+        return self._below.connections
+
+    @property
+    def is_open(self):
+        return self._below.is_open
+
+    def close(self):
+        """Stop listening. Connections go on."""
+        self._below.close()
+
+    async def wait_closed(self):
+        """Until it listens no more."""
+        await self._below._closed()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        self.close()
+        await self.wait_closed()
+
+    def __repr__(self):
+        return f"<bine.Port {self.endpoint} {self.address if self.is_open else 'closed'}>"
+
+
+async def listen(endpoint, protocol_factory, *, tls=None):
+    """Listen at `endpoint` ("tcp:7000:interface=127.0.0.1"); every connection gets a protocol. Answers a Port.
+
+    tls: a TLSContext for servers. An endpoint that nobody understands is a ValueError that says what would do.
+    """
+    return Port(endpoint, await _bine._listen(loop_here(), endpoint, protocol_factory, tls))
+
+
+async def connect(endpoint, protocol_factory, *, tls=None, server_hostname=None):
+    """Connect to `endpoint` ("tcp:example.org:80"); answers transport and protocol, as loop.create_connection() does.
+
+    tls: a TLSContext for clients. The certificate must be for `server_hostname`, or for the host that `endpoint` names.
+    """
+    return await _bine._connect(loop_here(), endpoint, protocol_factory, tls, server_hostname)
+
+
+async def start_server(client_connected, endpoint, *, tls=None, limit=_LIMIT):
+    """Listen at `endpoint`; `client_connected(reader, writer)` is called for every connection, as by asyncio.start_server()."""
+    loop = asyncio.get_running_loop()
+
+    def factory():
+        return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=limit, loop=loop), client_connected, loop=loop)
+
+    return await listen(endpoint, factory, tls=tls)
+
+
+async def open_connection(endpoint, *, tls=None, server_hostname=None, limit=_LIMIT):
+    """Connect to `endpoint`; answers reader and writer, as asyncio.open_connection() does."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=limit, loop=loop)
+    transport, protocol = await connect(endpoint, lambda: asyncio.StreamReaderProtocol(reader, loop=loop), tls=tls,
+                                        server_hostname=server_hostname)
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
