@@ -43,7 +43,7 @@ foreach(interpreter IN LISTS BINE_PYTHON_INTERPRETERS)
     bine_compile_options(${target})
     # Python's headers are C, with casts that are not ours.
     target_include_directories(${target} SYSTEM PRIVATE ${include})
-    target_link_libraries(${target} PRIVATE bine::net bine_python_sim)
+    target_link_libraries(${target} PRIVATE bine::client bine_python_sim)
     set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME _bine SUFFIX ${suffix}
         LIBRARY_OUTPUT_DIRECTORY ${package} CXX_VISIBILITY_PRESET hidden)
     # Of the libraries inside only the module's entry is to be seen.

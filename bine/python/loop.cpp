@@ -438,6 +438,7 @@ void Loop::leave_host(bool crashes) noexcept {
     const Reactor::Current current(*reactor_);
     running_now_ = false;
     incoming_.clear();
+    network_.reset();
     functions_.clear();
     reactor_->timers().cancel(bell_);
     while (Wire* wire = wires_.pop_front()) wire->forsake(crashes);

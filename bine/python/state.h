@@ -14,6 +14,9 @@ struct State {
     PyTypeObject* host_type = nullptr;
     PyTypeObject* tls_context_type = nullptr;
     PyTypeObject* port_type = nullptr;
+    PyTypeObject* http_client_type = nullptr;
+    PyTypeObject* http_body_type = nullptr;
+    PyTypeObject* http_server_type = nullptr;
 
     // Objects of others.
     PyObject* flow_control = nullptr;        // asyncio.transports._FlowControlMixin, which transports derive from
@@ -70,6 +73,8 @@ int add_world_type(PyObject* module, State& state);
 int add_host_type(PyObject* module, State& state);
 int add_tls_context_type(PyObject* module, State& state);
 int add_port_type(PyObject* module, State& state);
+int add_http_client_types(PyObject* module, State& state);
+int add_http_server_type(PyObject* module, State& state);
 #ifdef BINE_DEBUG
 int add_await_probe(PyObject* module);
 #endif

@@ -73,6 +73,8 @@ void fail_to_open(StreamTransport& transport, const Error& error) noexcept {
     if (!exception) exception = take_exception();
     transport.is_handshaking = false;
     const Object protocol = Object::borrowed(transport.protocol);
+    // Of a loop that closes nobody learns anything any more.
+    if (transport.loop->reactor().is_ending()) Py_CLEAR(transport.waiter);
     settle_waiter(transport, exception.get());
     Loop& loop = *transport.loop;
     loop.forget_transport(transport.fd, &transport);

@@ -278,19 +278,22 @@ constexpr const char* kDocumentation =
 
 }  // namespace
 
+const tls::Context* tls_context_of(const State& state, PyObject* object, bool is_server) {
+    if (!PyObject_TypeCheck(object, state.tls_context_type))
+        return PyErr_Format(PyExc_TypeError, "a bine.TLSContext is expected, not %R", object), nullptr;
+    const tls::Context& context = *object_of(object).context;
+    if (context.is_server() == is_server) return &context;
+    PyErr_SetString(PyExc_ValueError,
+                    is_server ? "this TLSContext is for clients; a server needs TLSContext(certificate, key)"
+                              : "this TLSContext is for servers; to connect with a certificate of one's own, make it with server=False");
+    return nullptr;
+}
+
 std::optional<TlsSide> TlsSide::read(const State& state, PyObject* context, bool is_server, PyObject* name,
                                      PyObject* timeout) {
-    if (!PyObject_TypeCheck(context, state.tls_context_type)) {
-        PyErr_Format(PyExc_TypeError, "a bine.TLSContext is expected, not %R", context);
-        return {};
-    }
-    TlsSide side{context, *object_of(context).context, is_server, {}, {}};
-    if (side.context.is_server() != is_server) {
-        PyErr_SetString(PyExc_ValueError,
-                        is_server ? "this TLSContext is for clients; a server needs TLSContext(certificate, key)"
-                                  : "this TLSContext is for servers; to connect with a certificate of one's own, make it with server=False");
-        return {};
-    }
+    const tls::Context* given = tls_context_of(state, context, is_server);
+    if (!given) return {};
+    TlsSide side{context, *given, is_server, {}, {}};
     if (name && name != Py_None) {
         const char* text = PyUnicode_AsUTF8(name);
         if (!text) return {};

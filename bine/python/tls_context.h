@@ -30,6 +30,9 @@ struct TlsSide {
     tls::HandshakeOptions options;
 };
 
+// The context itself, for clients or servers. Null with an error set.
+const tls::Context* tls_context_of(const State& state, PyObject* object, bool is_server);
+
 // What get_extra_info(key) answers for a transport that is TLS; null without an error where there is nothing of that name.
 PyObject* tls_info(const bine::Transport& transport, PyObject* key);
 
