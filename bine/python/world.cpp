@@ -146,10 +146,15 @@ void PlayedHost::end(bool crashes) noexcept {
 
 namespace {
 
-void settle(PyObject* future, const char* method, PyObject* value) noexcept {
+// `result` is a transport, or what went wrong. A transport that nobody waits for any more is aborted.
+void settle(PyObject* future, PyObject* result, bool failed) noexcept {
     const Object over = Object::owned(PyObject_CallMethod(future, "done", nullptr));
-    if (over.get() == Py_True) return;
-    const Object done = over ? Object::owned(PyObject_CallMethod(future, method, "O", value)) : Object();
+    Object done = over;
+    if (over.get() == Py_False) {
+        done = Object::owned(PyObject_CallMethod(future, failed ? "set_exception" : "set_result", "O", result));
+    } else if (over && !failed) {
+        done = Object::owned(PyObject_CallMethod(result, "abort", nullptr));
+    }
     if (!done) Loop::report_unraisable(future);
 }
 
@@ -178,9 +183,8 @@ PyObject* PlayedHost::connect(Loop& loop, PyObject* transport, PyObject* future,
         const auto taken = std::move(*found);
         connecting_.erase(found);
         Object result = error ? exception_of(*error) : taken->transport;
-        const char* const method = error ? "set_exception" : "set_result";
-        loop.in_lane([future = std::move(taken->future), result = std::move(result), method] {
-            settle(future.get(), method, result.get());
+        loop.in_lane([future = std::move(taken->future), result = std::move(result), failed = error != nullptr] {
+            settle(future.get(), result.get(), failed);
         });
     };
     const auto connection = Connection::connect(loop.reactor(), remote, local, make_wire, settled, in_a_world());

@@ -95,6 +95,18 @@ void SimDriver::send_reset(const Place& to) const {
     if (!silent_) send_reset(world_, host_.number_, to);
 }
 
+void SimDriver::answer_probes(World& world) {
+    for (SimDriver* driver : world.drivers_) {
+        if (!driver) continue;
+        driver->slots_.for_each([&](SocketId, Slot& slot) {
+            const bool asks = slot.kind == Kind::stream && slot.other.id && !slot.queue.empty() && !slot.reset;
+            if (!asks || world.drivers_[slot.other.driver]) return;
+            if (!world.is_blocked(driver->host_.number_, slot.other.host))
+                send_reset(world, slot.other.host, driver->place(slot));
+        });
+    }
+}
+
 // One that cannot pass is lost; whoever then sends is told again.
 void SimDriver::send_reset(World& world, std::size_t from_host, const Place& to) {
     world.plan(world.now() + world.latency(), [&world, from_host, to] {

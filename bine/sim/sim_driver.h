@@ -71,6 +71,9 @@ public:
 
     // For its host that crashes: nothing leaves any more.
     void fall_silent() noexcept { silent_ = true; }
+    // For the world, when somebody can be reached again: who waits for room at a host that has crashed meanwhile asks for it
+    // again and again, and is answered with a reset.
+    static void answer_probes(World& world);
     // For the world: whether the next wait has something to do now, and what prepare_sleep() was told.
     bool must_not_sleep() const noexcept;
     TimePoint sleeps_until() const noexcept { return sleeps_until_; }

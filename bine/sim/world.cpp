@@ -251,6 +251,7 @@ void World::release_held() {
         }
     }
     held_.swap(kept);
+    SimDriver::answer_probes(*this);
 }
 
 void World::disturb(Duration time, std::vector<Host*> mortal) { disturb_once(now_ + time, std::move(mortal)); }

@@ -226,6 +226,36 @@ TEST_CASE("a host that crashes says nothing; when it is back, it knows nobody") 
     CHECK(starts == 2);
 }
 
+TEST_CASE("who waits for room at a host that crashes hears of it when the host is there again") {
+    World world(1, {.longest_latency = 20us, .buffer = 64});
+    Host& server = world.add_host("server");
+    Host& client = world.add_host("client");
+    struct Deaf final : Protocol {
+        void connection_made(Transport& transport) override { transport.pause_reading(); }
+        void data_received(std::string_view) override {}
+    };
+    Listener listener(server.reactor(), [] { return std::make_unique<Deaf>(); }, {});
+    REQUIRE(listener.open(server.address(7), {}));
+    std::string ended;
+    Watching* watching = nullptr;
+    auto factory = [&] {
+        auto made = std::make_unique<Watching>(ended);
+        watching = made.get();
+        return made;
+    };
+    REQUIRE(Connection::connect(client.reactor(), server.address(7), {}, std::move(factory), nullptr, {}));
+    REQUIRE(world.run_until([&] { return watching && watching->transport_; }, 1s));
+    watching->transport_->write(std::string(1000, 'x'));
+    world.run_for(1s);
+    listener.close();
+    server.crash();
+    world.run_for(1min);
+    CHECK(ended.empty());
+    server.restart();
+    CHECK(world.run_until([&] { return !ended.empty(); }, 1s));
+    CHECK(ended.find("Connection reset") != std::string::npos);
+}
+
 TEST_CASE("who has something on a reactor hears of its end in time, once, and whatever ends it") {
     int ends = 0;
     {

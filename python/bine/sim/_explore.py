@@ -150,7 +150,7 @@ class _Exploration:
             for process, (seed, _, _, deadline) in list(self._waiting.items()):
                 if time.monotonic() >= deadline:
                     self._forget(process, signal.SIGKILL)
-                    return self._lost(seed, f"it has not ended after {self._seconds:g} s of real time: something never awaits")
+                    return self._lost(seed, f"it has not ended after {self._seconds:g} s of real time: it never awaits, or does too much (seconds=)")
 
     def _read(self, process):
         seed, reading, pieces, _ = self._waiting[process]

@@ -3,8 +3,10 @@
 import dataclasses
 import datetime
 import os
+import pathlib
 import shlex
 import sys
+import tempfile
 import threading
 import traceback
 import warnings
@@ -13,7 +15,8 @@ from .. import _bine
 from ._guards import Guards
 from ._world import BrokenPromise, World, where_all_wait
 
-REPLAY = "BINE_SIM"  # the environment variable with a run to be played again: "NAME:SEED" or "NAME:SEED:CHOICES"
+REPLAY = "BINE_SIM"  # the environment variable with a run to be played again: "NAME:SEED", "NAME:SEED:CHOICES" or "NAME:SEED:@FILE"
+_MOST_IN_COMMAND = 2000
 _AGAIN = "BINE_SIM_STARTED"
 _STORY_LINES = 30
 _NO_RANDOM_ADDRESSES = 0x0040000  # personality(2)
@@ -162,9 +165,18 @@ def report(run, choices=None, *, lines=_STORY_LINES):
 
 
 def replay_command(name, seed, choices=None):
-    wish = f"{name}:{seed}" + (f":{choices_text(choices)}" if choices is not None else "")
+    wish = f"{name}:{seed}" + (f":{_passed_on(name, seed, choices_text(choices))}" if choices is not None else "")
     hashes = os.environ.get("PYTHONHASHSEED", "0")
     return f"PYTHONHASHSEED={hashes} {REPLAY}={shlex.quote(wish)} {shlex.join(sys.orig_argv)}"
+
+
+def _passed_on(name, seed, text):
+    """What is too long for a command goes into a file."""
+    if len(text) <= _MOST_IN_COMMAND:
+        return text
+    path = pathlib.Path(tempfile.gettempdir(), f"{name}-{seed}.choices")
+    path.write_text(text, encoding="ascii")
+    return f"@{path}"
 
 
 def replay_wish(name):
@@ -172,7 +184,10 @@ def replay_wish(name):
     parts = os.environ.get(REPLAY, "").split(":")
     if parts[0] != name or len(parts) < 2:
         return None
-    return int(parts[1]), choices_from(parts[2]) if len(parts) > 2 else None
+    if len(parts) == 2:
+        return int(parts[1]), None
+    text = ":".join(parts[2:])
+    return int(parts[1]), choices_from(pathlib.Path(text[1:]).read_text(encoding="ascii") if text[:1] == "@" else text)
 
 
 def choices_text(choices):
