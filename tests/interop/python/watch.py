@@ -150,6 +150,8 @@ class Run:
         return self.log.read(20000).decode(errors="replace")
 
     def hung(self, heard, where):
+        if self.finished and self.outcome.bad():
+            return True  # what a broken test left behind, a thread for instance, is no news
         if self.finished:
             self.ends("(leaving)", Told(
                 "hung", f"the process did not end within {LEAVING} s of its last test, {self.last}\n{where}"))
