@@ -12,6 +12,10 @@ class Impossible(Exception):
     """A suite could not be run at all; the text says why."""
 
 
+class Absent(Impossible):
+    """What it needs is not on this machine, or not built."""
+
+
 class Told(typing.NamedTuple):
     result: str  # passed, failed, skipped, hung or crashed
     text: str = ""

@@ -4,73 +4,67 @@ A suite is an environment of its own, kept between runs; the versions are fixed 
 """
 
 import dataclasses
-import hashlib
 import pathlib
 import shutil
 import subprocess
 
-from outcome import Impossible
+from outcome import Absent, Impossible
 
 HERE = pathlib.Path(__file__).resolve().parent
 INSIDE = HERE / "inside"
 UVLOOP = "uvloop==0.23.0"
-PYTEST = ("pytest==9.2.0",)
-TWISTED = ("Twisted[tls,http2]==26.10.0", "hypothesis", "pyhamcrest")
 
 
 @dataclasses.dataclass(frozen=True)
 class Suite:
     name: str
-    program: tuple  # of the suite's Python: words; {source} is the folder of the unpacked sdist
     about: str
-    packages: tuple = ()
+    program: tuple  # of the suite's Python: words; {source} is the folder of the unpacked sdist
+    requirements: str = ""  # a file of requirements/: all that is installed, with versions
     sdist: str = ""  # what of the registry has the tests, when what is installed has not
     hides: tuple = ()  # folders of the sdist that would be imported instead of what is installed
     python: str = "3.11"
+    module: str = "ensurepip"  # what the interpreter must have
     patience: float = 30  # seconds for one test
     selects: tuple = ()  # words before the part of a name that -k gives
     short: bool = False  # is run when nothing is named
 
 
 def cpython(version):
-    return Suite(f"cpython-{version}", (str(INSIDE / "cpython_suite.py"),), "CPython's tests of asyncio",
-                 python=version, patience=15, short=True)
+    return Suite(f"cpython-{version}", "CPython's tests of asyncio", (str(INSIDE / "cpython_suite.py"),),
+                 python=version, module="test.test_asyncio", patience=15, short=True)
+
+
+def of_pytest(name, version, *program, hides=()):
+    """One whose tests are in the sdist."""
+    return Suite(name, f"{name}'s own tests", (str(INSIDE / program[0]), "tests", *program[1:]), requirements=name,
+                 sdist=f"{name}=={version}", hides=hides, selects=("-k",))
 
 
 SUITES = {suite.name: suite for suite in (
     cpython("3.10"), cpython("3.11"), cpython("3.12"), cpython("3.13"),
-    Suite("uvloop", (str(INSIDE / "uvloop_suite.py"), "{source}/tests"), "uvloop's own tests",
-          packages=("aiohttp==3.14.5", "psutil==7.1.3", "pyOpenSSL==26.4.0"), sdist=UVLOOP, hides=("uvloop",)),
-    Suite("uvicorn", (str(INSIDE / "uvicorn_suite.py"), "tests", "--ignore=tests/benchmarks"), "uvicorn's own tests", selects=("-k",),
-          packages=("uvicorn[standard]==0.54.0", *PYTEST, "pytest-mock==3.15.1", "trustme==1.2.1", "cryptography==46.0.3",
-                    "httpx2", "a2wsgi==1.10.10", "wsproto==1.3.2", "zttp"),
-          sdist="uvicorn==0.54.0", hides=("uvicorn",)),
-    Suite("anyio", (str(INSIDE / "anyio_suite.py"), "tests"), "anyio's own tests", selects=("-k",),
-          packages=("anyio==4.16.0", *PYTEST, "pytest-mock==3.15.1", "pytest-timeout==2.4.0", "trustme==1.2.1", "truststore",
-                    "blockbuster", "hypothesis", "psutil==7.1.3"),
-          sdist="anyio==4.16.0"),
-    Suite("aiohttp", (str(INSIDE / "pytest_suite.py"), "tests", "--ignore-glob=tests/test_benchmarks_*"), "aiohttp's own tests", selects=("-k",),
-          packages=("aiohttp==3.14.5", *PYTEST, "pytest-mock==3.15.1", "pytest-timeout==2.4.0", "trustme==1.2.1",
-                    "blockbuster", "freezegun", "proxy.py", "re-assert", "isal", "zlib_ng", "pytest-xdist", "pytest-codspeed",
-                    "python-on-whales", "coverage", "gunicorn"),
-          sdist="aiohttp==3.14.5", hides=("aiohttp",)),
-    Suite("tornado", (str(INSIDE / "tornado_suite.py"),), "Tornado's own tests",
-          packages=("tornado==6.6.1", "pycurl", "Twisted==26.10.0"), patience=60),
-    Suite("twisted", (str(INSIDE / "twisted_suite.py"), "native"), "Twisted's tests of reactors", packages=TWISTED, patience=15),
-    Suite("twisted-asyncio", (str(INSIDE / "twisted_suite.py"), "asyncio"),
-          "Twisted's tests of reactors, for its own reactor on an asyncio loop", packages=TWISTED, patience=15),
+    Suite("uvloop", "uvloop's own tests", (str(INSIDE / "uvloop_suite.py"), "{source}/tests"), requirements="uvloop",
+          sdist=UVLOOP, hides=("uvloop",)),
+    of_pytest("uvicorn", "0.54.0", "uvicorn_suite.py", "--ignore=tests/benchmarks", hides=("uvicorn",)),
+    of_pytest("anyio", "4.16.0", "anyio_suite.py"),
+    of_pytest("aiohttp", "3.14.5", "pytest_suite.py", "--ignore-glob=tests/test_benchmarks_*", hides=("aiohttp",)),
+    Suite("tornado", "Tornado's own tests", (str(INSIDE / "tornado_suite.py"),), requirements="tornado", patience=60),
+    Suite("twisted", "Twisted's tests of reactors", (str(INSIDE / "twisted_suite.py"), "native"),
+          requirements="twisted", patience=15),
+    Suite("twisted-asyncio", "Twisted's tests of reactors, for its own reactor on an asyncio loop",
+          (str(INSIDE / "twisted_suite.py"), "asyncio"), requirements="twisted", patience=15),
 )}
 
 
-def interpreter(version):
-    """The path of a Python of this version; one that has its tests goes before one that has not."""
+def interpreter(suite):
+    """The path of a Python that the suite can run with; Absent."""
     versions = pathlib.Path.home() / ".pyenv" / "versions"
-    built = [path / "bin" / "python" for path in versions.glob(f"{version}.*")]
+    built = [path / "bin" / "python" for path in versions.glob(f"{suite.python}.*")]
     for path in [*sorted(built, key=lambda path: [int(part) for part in path.parts[-3].split(".")], reverse=True),
-                 shutil.which(f"python{version}")]:
-        if path and works(path, f"import sys, venv, ensurepip; assert '%d.%d' % sys.version_info[:2] == '{version}'"):
+                 shutil.which(f"python{suite.python}")]:
+        if path and works(path, f"import sys, venv, {suite.module}; assert '%d.%d' % sys.version_info[:2] == '{suite.python}'"):
             return path
-    raise Impossible(f"there is no Python {version} here")
+    raise Absent(f"there is no Python {suite.python} with {suite.module} here")
 
 
 def works(python, code):
@@ -96,29 +90,36 @@ class Installed:
         self.python = folder / "bin" / "python"
         self.source = folder / "source"
 
-    def wanted(self):
-        return hashlib.sha256(repr(
-            (UVLOOP, self.suite.packages, self.suite.sdist, self.suite.hides, self.suite.python)).encode()).hexdigest()
+    def install(self, loop):
+        """What is there and as it should be is kept."""
+        suite = self.suite
+        requirements = HERE / "requirements" / f"{suite.requirements}.txt" if suite.requirements else None
+        wanted = repr((suite.sdist, suite.hides, suite.python, requirements and requirements.read_text()))
+        if not self.has("installed", wanted):
+            python = interpreter(suite)
+            print(f"{suite.name}: installing into {self.folder}", flush=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            log_of(self.folder, python, "-m", "venv", self.folder)
+            if requirements:
+                self.pip("install", "--requirement", requirements)
+            if suite.sdist:
+                self.unpack()
+            (self.folder / "installed").write_text(wanted)
+        if loop == "uvloop" and not works(self.python, "import uvloop"):
+            self.pip("install", UVLOOP)
 
-    def install(self):
-        stamp = self.folder / "installed"
-        if stamp.exists() and stamp.read_text() == self.wanted():
-            return
-        python = interpreter(self.suite.python)
-        print(f"{self.suite.name}: installing into {self.folder}", flush=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        log_of(self.folder, python, "-m", "venv", self.folder)
-        log_of(self.folder, self.python, "-m", "pip", "install", UVLOOP, *self.suite.packages)
-        if self.suite.sdist:
-            self.unpack()
-        stamp.write_text(self.wanted())
+    def has(self, stamp, wanted):
+        path = self.folder / stamp
+        return path.exists() and path.read_text() == wanted
+
+    def pip(self, *words):
+        log_of(self.folder, self.python, "-m", "pip", *words)
 
     def unpack(self):
         packed = self.folder / "sdist"
         name = self.suite.sdist.partition("==")[0]
-        log_of(self.folder, self.python, "-m", "pip", "download", "--no-deps", "--no-binary", name, "--dest", packed,
-               self.suite.sdist)
+        self.pip("download", "--no-deps", "--no-binary", name, "--dest", packed, self.suite.sdist)
         [archive] = packed.iterdir()
         shutil.unpack_archive(archive, self.folder / "unpacked")
         [top] = (self.folder / "unpacked").iterdir()

@@ -67,11 +67,12 @@ class Run:
         self.outcome = Outcome()
         self.current = self.last = None
 
-    def whole(self):
+    def whole(self, only=()):
+        """All tests, or only these."""
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="bine-suite-") as lists:
             self.lists = lists
-            self.until_done()
+            self.until_done(only)
             self.try_again()
         self.outcome.seconds = time.monotonic() - started
         return self.outcome
