@@ -180,6 +180,30 @@ def start_fuzzing(target, corpus, seconds):
     return target, process, log
 
 
+def other_pythons():
+    """The interpreters besides the system's that this machine has, with their header files: one of each version."""
+    found = {}
+    for version in ("3.10", "3.12", "3.13"):
+        for path in sorted(pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv"), "versions").glob(f"{version}.*")):
+            if (path / f"include/python{version}/Python.h").exists():
+                found[version] = str(path / "bin/python")
+    return found
+
+
+def python(stage):
+    """tests/python with every interpreter that is here, in the build of gcc, which is for the system's alone otherwise."""
+    found = other_pythons()
+    stage.tally.skipped += [f"{stage.name}: with Python {version}, which pyenv has not"
+                            for version in ("3.10", "3.12", "3.13") if version not in found]
+    choice = "-DBINE_PYTHON_INTERPRETERS="
+    stage.must("configure", ["cmake", "--preset", "dev", choice + ";".join(["/usr/bin/python3", *found.values()])])
+    try:
+        stage.must("build", ["cmake", "--build", str(BUILD / "dev"), "-j", JOBS, "--target", "bine_python"])
+        ctest(stage, "dev", "-R", r"^python/.*_3\.\d+$" if found else "^python/")
+    finally:
+        stage.step("configure for one again", ["cmake", "--preset", "dev", choice])
+
+
 def lint(*arguments):
     def work(stage):
         stage.must("configure", ["cmake", "--preset", "lint"])
@@ -223,6 +247,7 @@ def layers():
 def default_stages():
     stages = [
         Stage("gcc", build_and_test("dev")),
+        Stage("python", python),
         # What others' programs say to bine, and how long it takes, hangs on neither sanitizer nor compiler: see `--all`.
         Stage("gcc asan ubsan", build_and_test("asan-ubsan", selection=("-LE", "^interop$"))),
         Stage("gcc tsan", tsan),

@@ -37,7 +37,7 @@ TimePoint point_of(double seconds) noexcept {
 void take_gil(PyThreadState* thread) noexcept {
     try {
         PyEval_RestoreThread(thread);
-    } catch (const abi::__forced_unwind&) {
+    } catch (...) {
         rest();
     }
 }
@@ -187,8 +187,9 @@ void Loop::serve() {
     if (!running_now_) return;  // the end of the reactor
     try {
         serve_callbacks();
-    } catch (const abi::__forced_unwind&) {
-        rest();
+    } catch (...) {
+        if (!abi::__cxa_current_exception_type()) rest();  // no exception, but the end of the thread
+        throw;
     }
 }
 
