@@ -239,6 +239,9 @@ void Running::fail_with_current() noexcept {
 
 void Running::ended(PyObject* task) noexcept {
     if (!self_) return;
+    // In a guest the task has ended outside of the reactor's turn, which has to see to what follows from it.
+    const Reactor::Current current(loop_.reactor());
+    loop_.touched();
     const Object result = Object::owned(PyObject_CallMethodNoArgs(task, loop_.state().result));
     if (!result) return fail_with_current();
     const Ref<Running> last = std::exchange(self_, Ref<Running>());

@@ -25,6 +25,7 @@ except ImportError as error:
 
 from . import _log
 from ._loop import EventLoop, EventLoopPolicy, install, new_event_loop, run
+from . import http
 from ._guest import Guest
 from ._bine import Handle, StreamTransport, TimerHandle, TLSContext
 from ._endpoints import Port, connect, listen, open_connection, start_server
@@ -32,5 +33,5 @@ from ._endpoints import Port, connect, listen, open_connection, start_server
 _log.to_logging()
 
 __version__ = _bine.version
-__all__ = ("EventLoop", "EventLoopPolicy", "Guest", "Handle", "Port", "StreamTransport", "TLSContext", "TimerHandle", "connect", "install",
+__all__ = ("EventLoop", "EventLoopPolicy", "Guest", "Handle", "Port", "StreamTransport", "TLSContext", "TimerHandle", "connect", "http", "install",
            "listen", "new_event_loop", "open_connection", "run", "start_server")

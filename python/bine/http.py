@@ -1,0 +1,466 @@
+"""HTTP on bine's C++: a client that keeps connections, and a server whose handlers are Python.
+
+    answer = await bine.http.get("https://example.org/")
+    print(answer.status, answer.headers["content-type"], answer.text())
+
+    async def hello(request):
+        return {"hello": request.query.get("name", "world")}
+
+    server = await bine.http.serve(hello, "tcp:8080")
+    await server.wait_closed()
+"""
+
+import asyncio
+import inspect
+import json as _json
+import re
+import urllib.parse
+import weakref
+from collections.abc import AsyncIterable, Mapping
+
+from . import _bine
+from ._guest import loop_here
+
+__all__ = ("Answer", "Client", "HTTPError", "Headers", "Request", "Response", "Router", "Server", "delete", "get", "head", "post",
+           "put", "request", "serve")
+
+
+class Headers(Mapping):
+    """Header fields: a mapping that does not mind upper and lower case, and keeps all of them in order."""
+
+    __slots__ = ("_pairs", "_first")
+
+    def __init__(self, pairs=()):
+        self._pairs = list(pairs.items() if isinstance(pairs, Mapping) else pairs)
+        self._first = None
+
+    def __getitem__(self, name):
+        if self._first is None:
+            self._first = {}
+            for key, value in self._pairs:
+                self._first.setdefault(key.lower(), value)
+        return self._first[name.lower()]
+
+    def __iter__(self):
+        return iter(dict.fromkeys(key.lower() for key, _ in self._pairs))
+
+    def __len__(self):
+        return len({key.lower() for key, _ in self._pairs})
+
+    def get_all(self, name):
+        """The values of all fields of that name, in order."""
+        name = name.lower()
+        return [value for key, value in self._pairs if key.lower() == name]
+
+    def pairs(self):
+        """All fields as they came."""
+        return list(self._pairs)
+
+    def __repr__(self):
+        return f"Headers({self._pairs!r})"
+
+
+def _charset_of(headers):
+    match = re.search(r'charset="?([\w.:-]+)', headers.get("content-type", ""), re.IGNORECASE)
+    return match[1] if match else "utf-8"
+
+
+# The client.
+
+
+class Answer:
+    """What a server answered. Of a streamed one ``async for piece in answer`` reads the body; it has to be read or closed."""
+
+    def __init__(self, status, reason, headers, url, history, body):
+        self.status = status
+        self.reason = reason
+        self.headers = Headers(headers)
+        self.url = url
+        self.history = history
+        self._body = body
+
+    @property
+    def ok(self):
+        """Whether the status is one of success, 200 to 299."""
+        return 200 <= self.status < 300
+
+    @property
+    def body(self):
+        """The whole body, decoded."""
+        if not isinstance(self._body, bytes):
+            raise RuntimeError("the body of this answer is streamed: read it with `async for`, or with read()")
+        return self._body
+
+    def text(self, encoding=None):
+        """The body as str, in the encoding that the answer names."""
+        return self.body.decode(encoding or _charset_of(self.headers), "replace")
+
+    def json(self):
+        """What the body says in JSON."""
+        return _json.loads(self.body)
+
+    async def read(self):
+        """The next piece of a streamed body; b"" at its end."""
+        if isinstance(self._body, bytes):
+            piece, self._body = self._body, b""
+            return piece
+        return await self._body.read()
+
+    async def __aiter__(self):
+        while piece := await self.read():
+            yield piece
+
+    def close(self):
+        """Give up what has not been read."""
+        if not isinstance(self._body, bytes):
+            self._body.close()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        self.close()
+
+    def __repr__(self):
+        return f"<Answer {self.status} {self.url}>"
+
+
+class Client:
+    """Asks servers, and keeps connections to ask them again. Use it on the loop that runs when it is made.
+
+    tls: a TLSContext, instead of what the machine trusts. timeout: seconds for all of a request. limit: bytes of a body that is
+    read as a whole. proxy: "http://host:port", or socks5. unix: a socket to connect to whatever the host. headers: for each request.
+    """
+
+    def __init__(self, *, tls=None, timeout=300, connect_timeout=30, read_timeout=60, redirects=10, limit=16 << 20,
+                 connections_per_host=10, user_agent="", proxy="", unix="", decode=True, headers=()):
+        self._headers = Headers(headers).pairs()
+        self._below = _bine._http_client(
+            loop_here(), tls, total_time=float(timeout), connect_time=float(connect_timeout), head_time=float(read_timeout),
+            read_time=float(read_timeout), redirects=redirects, limit=limit, connections_per_host=connections_per_host,
+            user_agent=user_agent, proxy=proxy, unix_path=unix, decode=decode)
+
+    async def request(self, method, url, *, params=None, headers=(), body=None, json=None, form=None, timeout=None, redirects=None,
+                      stream=False):
+        """Ask, and come to an Answer. Whatever its status, an answer is no exception; OSError and its kin say that there is none.
+
+        params: for the URL's query. body: bytes or str; json, form: what is sent as such. stream: the head alone is waited for.
+        """
+        if params:
+            query = urllib.parse.urlencode(params, doseq=True)
+            url = f"{url}{'&' if '?' in url else '?'}{query}"
+        fields = [*self._headers, *Headers(headers).pairs()]
+        body, kind = _encoded(body, json, form)
+        if kind and not any(name.lower() == "content-type" for name, _ in fields):
+            fields.append(("Content-Type", kind))
+        return Answer(*await self._below.send(method.upper(), url, fields, body, timeout, redirects, not stream))
+
+    async def get(self, url, **options):
+        return await self.request("GET", url, **options)
+
+    async def head(self, url, **options):
+        return await self.request("HEAD", url, **options)
+
+    async def post(self, url, body=None, **options):
+        return await self.request("POST", url, body=body, **options)
+
+    async def put(self, url, body=None, **options):
+        return await self.request("PUT", url, body=body, **options)
+
+    async def delete(self, url, **options):
+        return await self.request("DELETE", url, **options)
+
+    def close(self):
+        """End it: what has not been answered is given up."""
+        self._below.close()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        self.close()
+
+
+def _encoded(body, json, form):
+    """The bytes of a body, None for none, and their type."""
+    if sum(given is not None for given in (body, json, form)) > 1:
+        raise TypeError("a request has one body: give one of body, json and form")
+    if json is not None:
+        return _json.dumps(json).encode(), "application/json"
+    if form is not None:
+        return urllib.parse.urlencode(form, doseq=True).encode(), "application/x-www-form-urlencoded"
+    if isinstance(body, str):
+        return body.encode(), "text/plain; charset=utf-8"
+    return (None, None) if body is None else (bytes(body), "application/octet-stream")
+
+
+_clients = weakref.WeakKeyDictionary()  # by loop: for those who have none of their own
+
+
+def _client_here():
+    loop = loop_here()
+    if loop not in _clients:
+        _clients[loop] = Client()
+    return _clients[loop]
+
+
+async def request(method, url, **options):
+    """Client.request() by a client that the loop keeps."""
+    return await _client_here().request(method, url, **options)
+
+
+async def get(url, **options):
+    """``await get(url, params=..., headers=..., timeout=...)``: see Client.request()."""
+    return await request("GET", url, **options)
+
+
+async def head(url, **options):
+    return await request("HEAD", url, **options)
+
+
+async def post(url, body=None, **options):
+    return await request("POST", url, body=body, **options)
+
+
+async def put(url, body=None, **options):
+    return await request("PUT", url, body=body, **options)
+
+
+async def delete(url, **options):
+    return await request("DELETE", url, **options)
+
+
+# The server.
+
+
+class HTTPError(Exception):
+    """Raised by a handler: the request is answered with this status."""
+
+    def __init__(self, status, text="", headers=()):
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
+        self.headers = headers
+
+
+class Request:
+    """What a handler gets."""
+
+    __slots__ = ("method", "target", "path", "query_string", "headers", "body", "peer", "params", "_read", "_query")
+
+    def __init__(self, method, target, path, query, headers, body, peer, params):
+        self.method = method
+        self.target = target              # as it was sent
+        self.path = path                  # decoded
+        self.query_string = query
+        self.headers = Headers(headers)
+        self.peer = peer
+        self.params = params              # by the names in the pattern of the route
+        self._query = None
+        self._read = None
+        self.body = body                  # bytes; None where it is streamed
+        if not isinstance(body, bytes):
+            self.body, self._read = None, body
+
+    @property
+    def query(self):
+        """The parameters of the URL as a dict; of one that is repeated the first."""
+        if self._query is None:
+            self._query = {}
+            for name, value in urllib.parse.parse_qsl(self.query_string, keep_blank_values=True):
+                self._query.setdefault(name, value)
+        return self._query
+
+    def text(self):
+        return self.body.decode(_charset_of(self.headers), "replace")
+
+    def json(self):
+        return _json.loads(self.body)
+
+    async def __aiter__(self):
+        """The pieces of the body: as they come where they are streamed, else all of it at once."""
+        if self._read is None:
+            if self.body:
+                yield self.body
+            return
+        while piece := await self._read():
+            yield piece
+
+    def __repr__(self):
+        return f"<Request {self.method} {self.target}>"
+
+
+class Response:
+    """What a handler may answer, besides str, bytes, None, what JSON can say, and asynchronous iterators of bytes."""
+
+    __slots__ = ("status", "headers", "body")
+
+    def __init__(self, body=b"", *, status=200, headers=(), type=None):
+        self.body = body
+        self.status = status
+        self.headers = Headers(headers).pairs()
+        if type is not None:
+            self.headers.append(("Content-Type", type))
+
+
+def _parts_of(answer):
+    """(status, headers, bytes or an async function that answers the next of them) of what a handler answered."""
+    status, headers, body = 200, [], answer
+    if isinstance(answer, Response):
+        status, headers, body = answer.status, list(answer.headers), answer.body
+    kind = None
+    if body is None:
+        body = b""
+    elif isinstance(body, str):
+        body, kind = body.encode(), "text/plain; charset=utf-8"
+    elif isinstance(body, (dict, list)):
+        body, kind = _json.dumps(body).encode(), "application/json"
+    elif isinstance(body, (bytes, bytearray, memoryview)):
+        body, kind = bytes(body), "application/octet-stream"
+    elif isinstance(body, AsyncIterable):
+        body, kind = _reading(body.__aiter__()), "application/octet-stream"
+    else:
+        raise TypeError(f"a handler answered {body!r}; it may answer str, bytes, dict, list, None, a Response, or an "
+                        "asynchronous iterator of bytes")
+    if kind and body and not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("Content-Type", kind))
+    return status, headers, body
+
+
+def _reading(iterator):
+    async def next_piece():
+        while True:
+            try:
+                piece = await iterator.__anext__()
+            except StopAsyncIteration:
+                return None
+            piece = piece.encode() if isinstance(piece, str) else bytes(piece)
+            if piece:
+                return piece
+
+    return next_piece
+
+
+def _refusal(error):
+    return _parts_of(Response(error.text, status=error.status, headers=error.headers))
+
+
+def _calling(handler):
+    """What C++ calls with the parts of a request."""
+    def call(*parts):
+        try:
+            answer = handler(Request(*parts))
+            return _finishing(answer) if inspect.isawaitable(answer) else _parts_of(answer)
+        except HTTPError as error:
+            return _refusal(error)
+
+    return call
+
+
+async def _finishing(answer):
+    try:
+        return _parts_of(await answer)
+    except HTTPError as error:
+        return _refusal(error)
+
+
+class Router:
+    """Which handler answers which path.
+
+        router = bine.http.Router()
+
+        @router.get("/users/{id}")
+        async def user(request):
+            return {"id": request.params["id"]}
+
+    ``{name...}`` takes all that is left of a path. HEAD is answered by GET's handler, a path that nobody knows by 404.
+    """
+
+    def __init__(self):
+        self._routes = []
+
+    def add(self, method, pattern, handler, *, stream=False):
+        """stream: the handler reads the body bit by bit, ``async for piece in request``."""
+        names = tuple(name.removesuffix("...") for name in re.findall(r"\{([^{}]*)\}", pattern))
+        self._routes.append((method.upper(), pattern, names, _calling(handler), stream))
+
+    def _decorator(self, method, pattern, options):
+        def decorate(handler):
+            self.add(method, pattern, handler, **options)
+            return handler
+
+        return decorate
+
+    def get(self, pattern, **options):
+        return self._decorator("GET", pattern, options)
+
+    def post(self, pattern, **options):
+        return self._decorator("POST", pattern, options)
+
+    def put(self, pattern, **options):
+        return self._decorator("PUT", pattern, options)
+
+    def delete(self, pattern, **options):
+        return self._decorator("DELETE", pattern, options)
+
+    def any(self, pattern, **options):
+        """Every method."""
+        return self._decorator("", pattern, options)
+
+
+class Server:
+    """What serve() answers. It serves until it is closed, or its loop is; in ``async with`` to the end of the block."""
+
+    def __init__(self, endpoint, below):
+        self.endpoint = endpoint
+        self._below = below
+        self._closed = asyncio.get_running_loop().create_future()
+
+    @property
+    def address(self):
+        """Where it listens, with the port that the system chose."""
+        return self._below.address
+
+    @property
+    def connections(self):
+        return self._below.connections
+
+    @property
+    def requests_answered(self):
+        return self._below.requests_answered
+
+    async def drain(self):
+        """Accept nobody any more, and wait until those that are there have been answered."""
+        await self._below.drain()
+        self.close()
+
+    def close(self):
+        """End at once: handlers are cancelled, connections aborted."""
+        self._below.close()
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+    async def wait_closed(self):
+        """Until somebody closes it."""
+        await asyncio.shield(self._closed)
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        self.close()
+
+    def __repr__(self):
+        return f"<bine.http.Server {self.endpoint} {self.address}>"
+
+
+async def serve(handler, endpoint, *, tls=None, stream=False, limit=1 << 20, idle_timeout=60):
+    """Serve HTTP at `endpoint` ("tcp:8080"); answers a Server.
+
+    handler: a function or coroutine function of a Request, or a Router. An exception costs its own request a 500, and goes to
+    the loop's exception handler. When the client goes away, its handler is cancelled.
+    tls: a TLSContext for servers. stream: the handler reads bodies bit by bit. limit: bytes of a body, beyond which it is 413.
+    """
+    routes = handler._routes if isinstance(handler, Router) else [("", "", (), _calling(handler), stream)]
+    below = await _bine._http_serve(loop_here(), endpoint, routes, tls, limit, float(idle_timeout))
+    return Server(endpoint, below)
