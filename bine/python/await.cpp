@@ -11,9 +11,8 @@ namespace {
 template <class T>
 PyObject* function_for(PyMethodDef& method, const Ref<T>& target) {
     auto* share = new Ref<T>(target);
-    const Object capsule = Object::owned(PyCapsule_New(share, nullptr, [](PyObject* self) {
-        delete static_cast<Ref<T>*>(PyCapsule_GetPointer(self, nullptr));
-    }));
+    const Object capsule = Object::owned(PyCapsule_New(
+        share, nullptr, [](PyObject* self) { delete static_cast<Ref<T>*>(PyCapsule_GetPointer(self, nullptr)); }));
     if (!capsule) {
         delete share;
         return nullptr;
@@ -64,8 +63,7 @@ ContextPtr context_of_caller() noexcept {
 Object Waiting::make_future() {
     const Object drop = Object::owned(function_for(drop_method, Ref<Waiting>(this)));
     if (!drop) return Object();
-    Object future =
-        Object::owned(PyObject_CallMethodOneArg(loop_.object(), loop_.state().make_awaited, drop.get()));
+    Object future = Object::owned(PyObject_CallMethodOneArg(loop_.object(), loop_.state().make_awaited, drop.get()));
     if (!future) return Object();
     future_ = Kept(future);
     self_ = Ref<Waiting>(this);
@@ -128,8 +126,7 @@ namespace {
 // A task of Python's, on whose end a Promise waits.
 class Running final : public Counted, public Pending {
 public:
-    Running(Loop& loop, Function<Object()> make)
-        : loop_(loop), make_(std::move(make)), context_(current_context()) {}
+    Running(Loop& loop, Function<Object()> make) : loop_(loop), make_(std::move(make)), context_(current_context()) {}
 
     Deferred<Kept> begin();
     // The task has ended.
@@ -229,7 +226,8 @@ void Running::fail_with_current() noexcept {
     Object exception = take_exception();
     Promise<Kept> promise = let_go();
     // Without one it was cancelled: so ends the Promise.
-    const int is_cancelled = exception ? PyErr_GivenExceptionMatches(exception.get(), loop_.state().cancelled_error) : 1;
+    const int is_cancelled =
+        exception ? PyErr_GivenExceptionMatches(exception.get(), loop_.state().cancelled_error) : 1;
     if (is_cancelled) return;
     try {
         std::move(promise).fail(error_of(std::move(exception)));

@@ -33,7 +33,9 @@ private:
 // An answer whose body is read bit by bit.
 class HeldResponse final : public Counted, public Pending {
 public:
-    HeldResponse(Loop& loop, http::ClientResponse response) : loop_(loop), response_(std::move(response)) { loop.add(*this); }
+    HeldResponse(Loop& loop, http::ClientResponse response) : loop_(loop), response_(std::move(response)) {
+        loop.add(*this);
+    }
 
     Loop& loop() noexcept { return loop_; }
     http::ClientResponse* response() noexcept { return response_ ? &*response_ : nullptr; }
@@ -48,8 +50,7 @@ private:
 
 template <class T>
 struct Holder {
-    PyObject_HEAD
-    Ref<T> held;
+    PyObject_HEAD Ref<T> held;
 };
 
 template <class T>
@@ -79,8 +80,10 @@ Duration duration_of(double seconds) noexcept { return Duration(static_cast<int6
 // _http_client(loop, tls, *, total, connect, head, read, redirects, limit, per_host, user_agent, proxy, unix, decode)
 PyObject* make_client(PyObject* module, PyObject* args, PyObject* keywords) {
     State& state = *static_cast<State*>(PyModule_GetState(module));
-    static const char* const names[] = {"loop", "tls",        "total_time", "connect_time", "head_time", "read_time", "redirects", "limit",
-                                        "connections_per_host", "user_agent", "proxy", "unix_path", "decode", nullptr};
+    static const char* const names[] = {
+        "loop",      "tls",   "total_time",           "connect_time", "head_time", "read_time",
+        "redirects", "limit", "connections_per_host", "user_agent",   "proxy",     "unix_path",
+        "decode",    nullptr};
     PyObject *loop_object = nullptr, *tls = nullptr;
     http::ClientOptions options;
     double total = 300, connect = 30, head = 60, read = 60;
@@ -88,9 +91,9 @@ PyObject* make_client(PyObject* module, PyObject* args, PyObject* keywords) {
     unsigned long long limit = options.body;
     const char *user_agent = "", *proxy = "", *unix_path = "";
     int decode = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!O|$ddddIKIsssp", const_cast<char**>(names), state.loop_type, &loop_object, &tls,
-                                     &total, &connect, &head, &read, &redirects, &limit, &per_host, &user_agent, &proxy, &unix_path,
-                                     &decode))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!O|$ddddIKIsssp", const_cast<char**>(names), state.loop_type,
+                                     &loop_object, &tls, &total, &connect, &head, &read, &redirects, &limit, &per_host,
+                                     &user_agent, &proxy, &unix_path, &decode))
         return nullptr;
     const tls::Context* context = tls == Py_None ? nullptr : tls_context_of(state, tls, false);
     if (tls != Py_None && !context) return nullptr;
@@ -126,7 +129,8 @@ Object head_and_body(int status, std::string_view reason, const http::AnswerFiel
         if (!hops || !pair || PyList_Append(hops.get(), pair.get()) < 0) return Object();
     }
     if (!headers || !words || !where || !hops || !body) return Object();
-    return Object::owned(Py_BuildValue("(iOOOOO)", status, words.get(), headers.get(), where.get(), hops.get(), body.get()));
+    return Object::owned(
+        Py_BuildValue("(iOOOOO)", status, words.get(), headers.get(), where.get(), hops.get(), body.get()));
 }
 
 struct Asked {
@@ -140,7 +144,8 @@ std::optional<Asked> read_request(PyObject* args) {
     Py_ssize_t size = 0;
     PyObject *headers = nullptr, *time = nullptr, *redirects = nullptr;
     int whole = 1;
-    if (!PyArg_ParseTuple(args, "ssOz#OOp", &method, &url, &headers, &body, &size, &time, &redirects, &whole)) return {};
+    if (!PyArg_ParseTuple(args, "ssOz#OOp", &method, &url, &headers, &body, &size, &time, &redirects, &whole))
+        return {};
     Asked asked{http::ClientRequest(method, url), whole != 0};
     const auto add = [&](std::string_view name, std::string_view value) { asked.request.add(name, value); };
     if (!for_each_header(headers, add)) return {};

@@ -42,9 +42,8 @@ PyMethodDef read_method = {"read", read_request_body, METH_NOARGS, nullptr};
 
 Object reader_of(const Ref<Door>& door) {
     auto* share = new Ref<Door>(door);
-    const Object capsule = Object::owned(PyCapsule_New(share, nullptr, [](PyObject* self) {
-        delete static_cast<Ref<Door>*>(PyCapsule_GetPointer(self, nullptr));
-    }));
+    const Object capsule = Object::owned(PyCapsule_New(
+        share, nullptr, [](PyObject* self) { delete static_cast<Ref<Door>*>(PyCapsule_GetPointer(self, nullptr)); }));
     if (!capsule) {
         delete share;
         return Object();
@@ -62,10 +61,15 @@ Object params_of(const Target& target, const http::Request& request) {
 }
 
 // handler(method, target, path, query, headers, body or reader, peer, params)
-Object call_handler(const Target& target, const http::Request& request, const std::string& body, const Ref<Door>& door) {
-    const Object parts[] = {latin1(request.method_name()), latin1(request.target()), utf8(request.path()),
-                            latin1(request.query()), header_list(request.headers()),
-                            target.streams ? reader_of(door) : bytes_of(body), name_of(request.peer_address()),
+Object call_handler(const Target& target, const http::Request& request, const std::string& body,
+                    const Ref<Door>& door) {
+    const Object parts[] = {latin1(request.method_name()),
+                            latin1(request.target()),
+                            utf8(request.path()),
+                            latin1(request.query()),
+                            header_list(request.headers()),
+                            target.streams ? reader_of(door) : bytes_of(body),
+                            name_of(request.peer_address()),
                             params_of(target, request)};
     constexpr std::size_t kCount = std::size(parts);
     PyObject* arguments[kCount];
@@ -185,8 +189,7 @@ private:
 };
 
 struct ServerObject {
-    PyObject_HEAD
-    Ref<HeldServer> held;
+    PyObject_HEAD Ref<HeldServer> held;
 };
 
 HeldServer& held_by(PyObject* self) noexcept { return *reinterpret_cast<ServerObject*>(self)->held; }
@@ -226,8 +229,8 @@ bool read_routes(Loop& loop, PyObject* routes, http::Router& router, std::vector
         const char *method = nullptr, *pattern = nullptr;
         PyObject *names = nullptr, *handler = nullptr;
         int streams = 0;
-        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(list.get(), i), "ssO!Op", &method, &pattern, &PyTuple_Type, &names, &handler,
-                              &streams))
+        if (!PyArg_ParseTuple(PySequence_Fast_GET_ITEM(list.get(), i), "ssO!Op", &method, &pattern, &PyTuple_Type,
+                              &names, &handler, &streams))
             return false;
         const Ref<Target> target(new Target);
         target->handler = Kept(Object::borrowed(handler));
@@ -237,7 +240,8 @@ bool read_routes(Loop& loop, PyObject* routes, http::Router& router, std::vector
             if (!name) return false;
             target->params.emplace_back(name);
         }
-        *pattern ? (void)router.add(method, pattern, handler_for(loop, target)) : (void)router.otherwise(handler_for(loop, target));
+        *pattern ? (void)router.add(method, pattern, handler_for(loop, target))
+                 : (void)router.otherwise(handler_for(loop, target));
         targets.push_back(target);
     }
     return true;
@@ -250,7 +254,8 @@ PyObject* serve(PyObject* module, PyObject* args) {
     const char* endpoint = nullptr;
     unsigned long long limit = 0;
     double idle = 0;
-    if (!PyArg_ParseTuple(args, "O!sOOKd", state.loop_type, &loop_object, &endpoint, &routes, &context, &limit, &idle)) return nullptr;
+    if (!PyArg_ParseTuple(args, "O!sOOKd", state.loop_type, &loop_object, &endpoint, &routes, &context, &limit, &idle))
+        return nullptr;
     std::optional<TlsSide> tls;
     if (context != Py_None && !(tls = TlsSide::read(state, context, true, nullptr, nullptr))) return nullptr;
     Loop& loop = loop_of(loop_object);
