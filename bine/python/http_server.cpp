@@ -32,6 +32,20 @@ struct Door final : Counted {
     http::Request* request;
 };
 
+// Shuts the door when the handler, or the stream that it answered with, is over.
+class Opened {
+public:
+    explicit Opened(Ref<Door> door) noexcept : door_(std::move(door)) {}
+    Opened(Opened&&) noexcept = default;
+    ~Opened() {
+        if (door_) door_->request = nullptr;
+    }
+    const Ref<Door>& door() const noexcept { return door_; }
+
+private:
+    Ref<Door> door_;
+};
+
 PyObject* read_request_body(PyObject* self, PyObject*) {
     Door& door = **static_cast<Ref<Door>*>(PyCapsule_GetPointer(self, nullptr));
     if (!door.request) return PyErr_SetString(PyExc_ConnectionError, "the request is over"), nullptr;
@@ -104,7 +118,7 @@ Deferred<> send_pieces(Loop& loop, PyObject* next, http::ResponseWriter& out) {
 }
 
 // Of (status, headers, body), which the Python above has seen to.
-http::Response response_of(Loop& loop, PyObject* parts) {
+http::Response response_of(Loop& loop, PyObject* parts, Opened& opened) {
     int status = 0;
     PyObject *headers = nullptr, *body = nullptr;
     if (!PyArg_ParseTuple(parts, "iOO", &status, &headers, &body)) throw PythonException(take_exception());
@@ -114,9 +128,9 @@ http::Response response_of(Loop& loop, PyObject* parts) {
         output.append(std::string_view(PyBytes_AS_STRING(body), static_cast<std::size_t>(PyBytes_GET_SIZE(body))));
         response.body(std::move(output));
     } else {
-        response = http::Response::stream([&loop, next = Kept(Object::borrowed(body))](http::ResponseWriter& out) {
-            return send_pieces(loop, next.get(), out);
-        });
+        response =
+            http::Response::stream([&loop, next = Kept(Object::borrowed(body)), kept = std::move(opened)](
+                                       http::ResponseWriter& out) { return send_pieces(loop, next.get(), out); });
         response.status(status);
     }
     const auto add = [&](std::string_view name, std::string_view value) { response.add(name, value); };
@@ -125,13 +139,10 @@ http::Response response_of(Loop& loop, PyObject* parts) {
 }
 
 Deferred<http::Response> answer(Loop& loop, Ref<Target> target, http::Request& request) {
-    struct Opened {
-        Ref<Door> door;
-        ~Opened() { door->request = nullptr; }
-    } const opened{Ref<Door>(new Door(loop, request))};
+    Opened opened(Ref<Door>(new Door(loop, request)));
     std::string body;
     if (!target->streams && request.has_body()) body = co_await request.body();
-    Function<Object()> call = [&] { return call_handler(*target, request, body, opened.door); };
+    Function<Object()> call = [&] { return call_handler(*target, request, body, opened.door()); };
     Deferred<Kept> called = as_deferred(loop, std::move(call));
     const Result<Kept> parts = co_await std::move(called).as_result();
     if (!parts) {
@@ -139,7 +150,7 @@ Deferred<http::Response> answer(Loop& loop, Ref<Target> target, http::Request& r
         co_return http::Response::error(500);
     }
     try {
-        co_return response_of(loop, parts->get());
+        co_return response_of(loop, parts->get(), opened);
     } catch (...) {
         report(loop, Error::from_current_exception());
     }

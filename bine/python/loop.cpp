@@ -187,9 +187,8 @@ void Loop::serve() {
     if (!running_now_) return;  // the end of the reactor
     try {
         serve_callbacks();
-    } catch (...) {
-        if (!abi::__cxa_current_exception_type()) rest();  // no exception, but the end of the thread
-        throw;
+    } catch (const abi::__forced_unwind&) {
+        rest();
     }
 }
 
