@@ -11,7 +11,7 @@ namespace bine {
 struct ConnectionOptions {
     Lane lane = Lane::native;
     bool ends_plainly = false;  // as Driver::end_plainly says
-    Duration idle_timeout{0};  // without a byte in either direction: aborted with timed_out. 0: never
+    Duration idle_timeout{0};   // without a byte in either direction: aborted with timed_out. 0: never
     std::size_t write_high = 65536;
     std::size_t write_low = 16384;
 };

@@ -111,8 +111,8 @@ PyObject* listen(PyObject* self, PyObject* args) {
         const auto address = read_address(here, port);
         if (!address) return nullptr;
         Loop& loop = loop_of(loop_object);
-        auto incoming =
-            std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get(), nullptr);
+        auto incoming = std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server,
+                                                   context.get(), nullptr);
         const auto opened = incoming->open(*address, backlog);
         if (!opened) return raise(opened.error());
         loop.keep_serving(number, std::move(incoming));

@@ -17,7 +17,7 @@ struct Acceptance final : Counted {
     Kept transport;      // of a connection that was made here
     Kept server;         // an asyncio server, or null
     Kept context;
-    Kept extra;          // a dict for the transport, or null
+    Kept extra;  // a dict for the transport, or null
     // For who connects: the transport, or why there is none, is kept here and reported nowhere else.
     bool keeps = false;
     Kept exception;

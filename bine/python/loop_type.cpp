@@ -283,7 +283,8 @@ PyObject* open_transport_method(PyObject* self, PyObject* args) {
     PyObject *socket = nullptr, *protocol = nullptr, *waiter = nullptr, *extra = nullptr, *server = nullptr;
     PyObject *context = Py_None, *name = Py_None, *timeout = Py_None;
     int is_server = 0;
-    if (!PyArg_ParseTuple(args, "OOOOO|OpOO", &socket, &protocol, &waiter, &extra, &server, &context, &is_server, &name, &timeout) ||
+    if (!PyArg_ParseTuple(args, "OOOOO|OpOO", &socket, &protocol, &waiter, &extra, &server, &context, &is_server, &name,
+                          &timeout) ||
         !check_open(self))
         return nullptr;
     const auto given = [](PyObject* object) { return object == Py_None ? nullptr : object; };
@@ -308,10 +309,12 @@ PyObject* open_transport_method(PyObject* self, PyObject* args) {
 
 // _start_tls(transport, protocol, waiter, context, server_side, name, timeout)
 PyObject* start_tls_method(PyObject* self, PyObject* args) {
-    PyObject *object = nullptr, *protocol = nullptr, *waiter = nullptr, *context = nullptr, *name = nullptr, *timeout = nullptr;
+    PyObject *object = nullptr, *protocol = nullptr, *waiter = nullptr, *context = nullptr, *name = nullptr,
+             *timeout = nullptr;
     int is_server = 0;
     State& state = object_of(self).loop->state();
-    if (!PyArg_ParseTuple(args, "O!OOOpOO", state.transport_type, &object, &protocol, &waiter, &context, &is_server, &name, &timeout) ||
+    if (!PyArg_ParseTuple(args, "O!OOOpOO", state.transport_type, &object, &protocol, &waiter, &context, &is_server,
+                          &name, &timeout) ||
         !check_open(self))
         return nullptr;
     const auto tls = TlsSide::read(state, context, is_server != 0, name, timeout);
@@ -322,15 +325,18 @@ PyObject* start_tls_method(PyObject* self, PyObject* args) {
 PyObject* serve(PyObject* self, PyObject* args) {
     int fd = -1;
     PyObject *make_protocol = nullptr, *server = nullptr, *secure = Py_None, *timeout = Py_None;
-    if (!PyArg_ParseTuple(args, "iOO|OO", &fd, &make_protocol, &server, &secure, &timeout) || !check_open(self)) return nullptr;
+    if (!PyArg_ParseTuple(args, "iOO|OO", &fd, &make_protocol, &server, &secure, &timeout) || !check_open(self))
+        return nullptr;
     std::optional<TlsSide> tls;
-    if (secure != Py_None && !(tls = TlsSide::read(object_of(self).loop->state(), secure, true, nullptr, timeout))) return nullptr;
+    if (secure != Py_None && !(tls = TlsSide::read(object_of(self).loop->state(), secure, true, nullptr, timeout)))
+        return nullptr;
     const Object context = Object::owned(PyContext_CopyCurrent());
     if (!context) return nullptr;
     Loop& loop = *object_of(self).loop;
     return translated([&] {
-        return loop.start_serving(fd, std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get(),
-                                                                  tls ? &*tls : nullptr));
+        return loop.start_serving(
+            fd, std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server, context.get(),
+                                           tls ? &*tls : nullptr));
     });
 }
 

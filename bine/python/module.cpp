@@ -12,7 +12,7 @@ namespace bine::python {
 namespace {
 
 struct Name {
-    PyObject* State::*place;
+    PyObject* State::* place;
     const char* text;
 };
 constexpr Name kNames[] = {
@@ -46,7 +46,7 @@ constexpr Name kNames[] = {
 };
 
 struct Borrowed {
-    PyObject* State::*place;
+    PyObject* State::* place;
     const char* module;
     const char* name;
 };
@@ -75,22 +75,24 @@ int look_up(State& state) {
 int execute(PyObject* module) {
     State& state = *new (PyModule_GetState(module)) State;
     if (look_up(state) < 0 || add_handle_types(module, state) < 0 || add_loop_type(module, state) < 0 ||
-        add_transport_type(module, state) < 0 || add_world_type(module, state) < 0 || add_host_type(module, state) < 0 ||
-        add_tls_context_type(module, state) < 0 || add_port_type(module, state) < 0 ||
-        add_http_client_types(module, state) < 0 || add_http_server_type(module, state) < 0)
+        add_transport_type(module, state) < 0 || add_world_type(module, state) < 0 ||
+        add_host_type(module, state) < 0 || add_tls_context_type(module, state) < 0 ||
+        add_port_type(module, state) < 0 || add_http_client_types(module, state) < 0 ||
+        add_http_server_type(module, state) < 0)
         return -1;
 #ifdef BINE_DEBUG
     if (add_await_probe(module) < 0) return -1;
 #endif
     const std::string_view version = bine::version();
-    const Object text = Object::owned(PyUnicode_FromStringAndSize(version.data(), static_cast<Py_ssize_t>(version.size())));
+    const Object text =
+        Object::owned(PyUnicode_FromStringAndSize(version.data(), static_cast<Py_ssize_t>(version.size())));
     return text ? PyModule_AddObjectRef(module, "version", text.get()) : -1;
 }
 
-constexpr PyTypeObject* State::*kTypes[] = {&State::loop_type, &State::handle_type, &State::timer_handle_type,
-                                            &State::transport_type, &State::world_type,  &State::host_type,
-                                            &State::tls_context_type, &State::port_type,
-                                            &State::http_client_type, &State::http_body_type, &State::http_server_type};
+constexpr PyTypeObject* State::* kTypes[] = {
+    &State::loop_type,        &State::handle_type,    &State::timer_handle_type, &State::transport_type,
+    &State::world_type,       &State::host_type,      &State::tls_context_type,  &State::port_type,
+    &State::http_client_type, &State::http_body_type, &State::http_server_type};
 
 template <class F>
 void for_each_object(State& state, F&& use) {
@@ -137,8 +139,15 @@ PyMethodDef functions[] = {
 };
 
 PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "bine._bine", "bine's reactor for Python: the C++ under the package bine.", sizeof(State),
-    functions, module_slots, traverse, clear, free_module,
+    PyModuleDef_HEAD_INIT,
+    "bine._bine",
+    "bine's reactor for Python: the C++ under the package bine.",
+    sizeof(State),
+    functions,
+    module_slots,
+    traverse,
+    clear,
+    free_module,
 };
 
 }  // namespace

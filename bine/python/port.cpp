@@ -47,8 +47,7 @@ private:
 };
 
 struct PortObject {
-    PyObject_HEAD
-    Ref<Listening> listening;
+    PyObject_HEAD Ref<Listening> listening;
 };
 
 Listening& listening_of(PyObject* self) noexcept { return *reinterpret_cast<PortObject*>(self)->listening; }
@@ -70,8 +69,7 @@ PyObject* close_port(PyObject* self, PyObject*) {
 PyObject* port_closed(PyObject* self, PyObject*) {
     Listening& listening = listening_of(self);
     const auto none = [] { return Object::borrowed(Py_None); };
-    return as_future(
-        listening.loop(), [&] { return listening.port() ? listening.port()->closed() : ready(); }, none);
+    return as_future(listening.loop(), [&] { return listening.port() ? listening.port()->closed() : ready(); }, none);
 }
 
 PyObject* port_address(PyObject* self, void*) {
@@ -127,7 +125,8 @@ PyObject* listen_at(PyObject* module, PyObject* args) {
     State& state = state_of_module(module);
     PyObject *loop_object = nullptr, *make_protocol = nullptr, *context = nullptr;
     const char* endpoint = nullptr;
-    if (!PyArg_ParseTuple(args, "O!sOO", state.loop_type, &loop_object, &endpoint, &make_protocol, &context)) return nullptr;
+    if (!PyArg_ParseTuple(args, "O!sOO", state.loop_type, &loop_object, &endpoint, &make_protocol, &context))
+        return nullptr;
     std::optional<TlsSide> tls;
     if (context != Py_None && !(tls = TlsSide::read(state, context, true, nullptr, nullptr))) return nullptr;
     Loop& loop = loop_of(loop_object);

@@ -19,11 +19,11 @@ struct State {
     PyTypeObject* http_server_type = nullptr;
 
     // Objects of others.
-    PyObject* flow_control = nullptr;        // asyncio.transports._FlowControlMixin, which transports derive from
-    PyObject* buffered_protocol = nullptr;   // asyncio.BufferedProtocol
-    PyObject* socket_class = nullptr;        // socket.socket
-    PyObject* transport_socket = nullptr;    // asyncio.trsock.TransportSocket
-    PyObject* cancelled_error = nullptr;     // asyncio.CancelledError
+    PyObject* flow_control = nullptr;       // asyncio.transports._FlowControlMixin, which transports derive from
+    PyObject* buffered_protocol = nullptr;  // asyncio.BufferedProtocol
+    PyObject* socket_class = nullptr;       // socket.socket
+    PyObject* transport_socket = nullptr;   // asyncio.trsock.TransportSocket
+    PyObject* cancelled_error = nullptr;    // asyncio.CancelledError
     PyObject* empty_tuple = nullptr;
 
     // Names.

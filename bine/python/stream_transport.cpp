@@ -56,7 +56,8 @@ StreamTransport* make_transport(Loop& loop, PyObject* protocol, PyObject* contex
     transport.extra = Py_XNewRef(extra);
     if (!transport.context || set_protocol(state, transport, protocol)) return nullptr;
     if (server) {
-        const Object done = Object::owned(PyObject_CallMethodObjArgs(loop.object(), state.attach, server, object.get(), nullptr));
+        const Object done =
+            Object::owned(PyObject_CallMethodObjArgs(loop.object(), state.attach, server, object.get(), nullptr));
         if (!done) return nullptr;
         transport.server = Py_NewRef(server);
     }
@@ -93,7 +94,9 @@ std::unique_ptr<Protocol> secure(Loop& loop, StreamTransport& transport, const T
     tls::HandshakeDone done = [&loop, acceptance](const Error* error) {
         if (!error) return;
         StreamTransport::of(acceptance->transport.get()).below = nullptr;
-        const auto fail = [acceptance, why = *error] { fail_to_open(StreamTransport::of(acceptance->transport.get()), why); };
+        const auto fail = [acceptance, why = *error] {
+            fail_to_open(StreamTransport::of(acceptance->transport.get()), why);
+        };
         loop.has_gil() ? fail() : loop.in_lane(fail);
     };
     return tls.is_server ? tls::server_protocol(tls.context, std::move(inner), std::move(done), tls.options)
@@ -127,7 +130,9 @@ int open_transport(StreamTransport& transport, PyObject* socket, const TlsSide* 
         connection.set_no_delay(true);
         loop.touched();
         return Py_None;
-    }) ? 0 : -1;
+    })
+               ? 0
+               : -1;
 }
 
 PyObject* start_tls(StreamTransport& plain, PyObject* protocol, PyObject* waiter, const TlsSide& tls) {
@@ -198,8 +203,8 @@ void end_transport(StreamTransport& transport) noexcept {
         Py_CLEAR(transport.socket);
     }
     if (const Object server = Object::owned(std::exchange(transport.server, nullptr))) {
-        const Object done = Object::owned(PyObject_CallMethodObjArgs(
-            transport.loop_object, state.detach_transport, server.get(), transport.object(), nullptr));
+        const Object done = Object::owned(PyObject_CallMethodObjArgs(transport.loop_object, state.detach_transport,
+                                                                     server.get(), transport.object(), nullptr));
         if (!done) Loop::report_unraisable(server.get());
     }
     Py_CLEAR(transport.protocol);
@@ -222,8 +227,7 @@ void check_high_mark(StreamTransport& transport) {
     transport.is_protocol_paused = true;
     const Object kept = Object::borrowed(transport.object());
     Loop& loop = *transport.loop;
-    const Object done =
-        Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop.state().pause_writing));
+    const Object done = Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop.state().pause_writing));
     if (!done && !loop.take_exit()) loop.report(transport, "protocol.pause_writing() failed");
 }
 
@@ -245,7 +249,9 @@ PyObject* write_in_vain(StreamTransport& transport) {
     return PyObject_CallMethod(transport.loop_object, "_written_in_vain", nullptr);
 }
 
-bool may_send(const StreamTransport& transport) { return transport.below && (!transport.is_closing || transport.is_flushing); }
+bool may_send(const StreamTransport& transport) {
+    return transport.below && (!transport.is_closing || transport.is_flushing);
+}
 
 PyObject* write_bytes(StreamTransport& transport, const char* data, Py_ssize_t size) {
     if (size == 0) Py_RETURN_NONE;
@@ -279,7 +285,8 @@ PyObject* write(PyObject* self, PyObject* data) {
 PyObject* writelines(PyObject* self, PyObject* lines) {
     StreamTransport& transport = transport_of(self);
     if (!may_write(transport)) return nullptr;
-    const Object sequence = Object::owned(PySequence_Fast(lines, "writelines() takes an iterable of bytes-like objects"));
+    const Object sequence =
+        Object::owned(PySequence_Fast(lines, "writelines() takes an iterable of bytes-like objects"));
     if (!sequence) return nullptr;
     return translated([&]() -> PyObject* {
         Output output;
@@ -314,8 +321,8 @@ PyObject* can_write_eof(PyObject*, PyObject*) { Py_RETURN_TRUE; }
 PyObject* end_soon(StreamTransport& transport) {
     const Object end = Object::owned(PyObject_GetAttrString(transport.object(), "_end"));
     PyObject* const arguments[] = {end.get()};
-    Handle* handle = end ? make_handle(transport.loop->state(), transport.loop_object, arguments[0], nullptr, 0, nullptr)
-                         : nullptr;
+    Handle* handle =
+        end ? make_handle(transport.loop->state(), transport.loop_object, arguments[0], nullptr, 0, nullptr) : nullptr;
     if (!handle) return nullptr;
     return translated([&]() -> PyObject* {
         transport.loop->append(handle->object());
@@ -653,7 +660,8 @@ int add_transport_type(PyObject* module, State& state) {
     StreamTransport::offset = base->tp_basicsize;
     PyMemberDef members[] = {
         {"__weaklistoffset__", T_PYSSIZET,
-         StreamTransport::offset + static_cast<Py_ssize_t>(offsetof(StreamTransport, weak_references)), READONLY, nullptr},
+         StreamTransport::offset + static_cast<Py_ssize_t>(offsetof(StreamTransport, weak_references)), READONLY,
+         nullptr},
         {"__dictoffset__", T_PYSSIZET,
          StreamTransport::offset + static_cast<Py_ssize_t>(offsetof(StreamTransport, dictionary)), READONLY, nullptr},
         {nullptr, 0, 0, 0, nullptr},
@@ -670,7 +678,8 @@ int add_transport_type(PyObject* module, State& state) {
         {0, nullptr},
     };
     constexpr unsigned kFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-    PyType_Spec spec{"bine.StreamTransport", static_cast<int>(StreamTransport::offset + static_cast<Py_ssize_t>(sizeof(StreamTransport))), 0,
+    PyType_Spec spec{"bine.StreamTransport",
+                     static_cast<int>(StreamTransport::offset + static_cast<Py_ssize_t>(sizeof(StreamTransport))), 0,
                      kFlags, slots};
     const Object bases = Object::owned(PyTuple_Pack(1, state.flow_control));
     if (!bases) return -1;

@@ -28,22 +28,22 @@ struct StreamTransport {
         return *reinterpret_cast<StreamTransport*>(reinterpret_cast<char*>(object) + offset);
     }
 
-    Loop* loop;                // null when its end has been told
-    bine::Transport* below;    // null when lost
+    Loop* loop;              // null when its end has been told
+    bine::Transport* below;  // null when lost
     Wire* wire;
     PyObject* loop_object;
     PyObject* protocol;
-    PyObject* receive;         // its data_received, or get_buffer when it is a buffered one
+    PyObject* receive;  // its data_received, or get_buffer when it is a buffered one
     PyObject* context;
     PyObject* server;
-    PyObject* waiter;          // of who connects, until connection_made has been called
-    PyObject* extra;           // a dict, or null
-    PyObject* socket;          // a socket.socket for the descriptor, detached at the end
-    PyObject* socket_view;     // the TransportSocket around it
+    PyObject* waiter;       // of who connects, until connection_made has been called
+    PyObject* extra;        // a dict, or null
+    PyObject* socket;       // a socket.socket for the descriptor, detached at the end
+    PyObject* socket_view;  // the TransportSocket around it
     PyObject* local_name;
     PyObject* peer_name;
-    PyObject* exception;       // why it was aborted
-    PyObject* empty_waiter;    // of who sends a file by itself: done when nothing is queued
+    PyObject* exception;     // why it was aborted
+    PyObject* empty_waiter;  // of who sends a file by itself: done when nothing is queued
     PyObject* dictionary;
     PyObject* weak_references;
     int fd;
@@ -52,14 +52,14 @@ struct StreamTransport {
     uint32_t low;
     bool is_buffered;
     bool is_closing;
-    bool is_flushing;          // closing, and something waits to be sent
+    bool is_flushing;  // closing, and something waits to be sent
     bool is_aborted;
     bool is_paused;
-    bool is_made;              // connection_made has been called
-    bool has_ended;            // write_eof was called
+    bool is_made;    // connection_made has been called
+    bool has_ended;  // write_eof was called
     bool is_protocol_paused;
-    bool is_handshaking;       // `below` is what TLS is being begun on
-    bool is_taken_over;        // by start_tls(): its protocol has had connection_made before
+    bool is_handshaking;  // `below` is what TLS is being begun on
+    bool is_taken_over;   // by start_tls(): its protocol has had connection_made before
 };
 
 // Null with an error set. `context`, `waiter`, `extra` and `server` may be null.

@@ -10,8 +10,7 @@ namespace bine::python {
 namespace {
 
 struct TlsContextObject {
-    PyObject_HEAD
-    std::optional<tls::Context> context;
+    PyObject_HEAD std::optional<tls::Context> context;
     std::string key;  // of a certificate that was made here, as PEM
 };
 
@@ -66,7 +65,8 @@ struct Arguments {
 
 bool read_choice(const char* text, Arguments& arguments) {
     using enum tls::ClientCertificate;
-    for (const auto& [name, value] : {std::pair("ignored", ignored), {"requested", requested}, {"required", required}}) {
+    for (const auto& [name, value] :
+         {std::pair("ignored", ignored), {"requested", requested}, {"required", required}}) {
         if (std::string_view(text) != name) continue;
         arguments.client_certificate = value;
         return true;
@@ -86,14 +86,13 @@ bool read_version(const char* text, Arguments& arguments) {
 }
 
 bool read_arguments(PyObject* args, PyObject* keywords, Arguments& to) {
-    static const char* const names[] = {"certificate", "key",  "server",  "ca",
-                                        "verify",      "alpn", "pins",    "client_certificate",
-                                        "minimum",     "resume", "key_log", nullptr};
+    static const char* const names[] = {"certificate",        "key",     "server", "ca",      "verify", "alpn", "pins",
+                                        "client_certificate", "minimum", "resume", "key_log", nullptr};
     PyObject *certificate = nullptr, *key = nullptr, *server = Py_None, *ca = nullptr, *alpn = nullptr, *pins = nullptr;
     const char *client = "ignored", *minimum = "TLSv1.2", *key_log = nullptr;
     int verify = 1, resume = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO$OOpOOsspz", const_cast<char**>(names), &certificate, &key, &server,
-                                     &ca, &verify, &alpn, &pins, &client, &minimum, &resume, &key_log))
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO$OOpOOsspz", const_cast<char**>(names), &certificate, &key,
+                                     &server, &ca, &verify, &alpn, &pins, &client, &minimum, &resume, &key_log))
         return false;
     if (!read_source(certificate, to.certificate) || !read_source(key, to.key) || !read_source(ca, to.ca)) return false;
     if (!read_strings("alpn", alpn, to.alpn) || !read_strings("pins", pins, to.pins)) return false;
@@ -182,7 +181,8 @@ PyObject* self_signed(PyObject* type, PyObject* args, PyObject* keywords) {
     static const char* const names[] = {"days", nullptr};
     int days = 30;
     const Object none = Object::owned(PyTuple_New(0));
-    if (!none || !PyArg_ParseTupleAndKeywords(none.get(), keywords, "|$i", const_cast<char**>(names), &days)) return nullptr;
+    if (!none || !PyArg_ParseTupleAndKeywords(none.get(), keywords, "|$i", const_cast<char**>(names), &days))
+        return nullptr;
     const Object time = Object::owned(PyImport_ImportModule("time"));
     const Object now = time ? Object::owned(PyObject_CallMethod(time.get(), "time", nullptr)) : Object();
     const double seconds = now ? PyFloat_AsDouble(now.get()) : -1;
@@ -232,7 +232,8 @@ PyObject* key(PyObject* self, void*) {
 }
 
 PyObject* represent(PyObject* self) {
-    return PyUnicode_FromFormat("<bine.TLSContext for %s>", object_of(self).context->is_server() ? "servers" : "clients");
+    return PyUnicode_FromFormat("<bine.TLSContext for %s>",
+                                object_of(self).context->is_server() ? "servers" : "clients");
 }
 
 void deallocate(PyObject* self) {
@@ -257,7 +258,8 @@ PyMethodDef methods[] = {
     {"self_signed", function(self_signed), METH_VARARGS | METH_KEYWORDS | METH_CLASS,
      "A server's context with a certificate of its own making for these names and addresses. For development and tests:\n"
      "nobody trusts it who has not been told to, TLSContext(ca=context.certificates[0])."},
-    {"reload", reload, METH_NOARGS, "Read the files again, for new connections. When they cannot be used nothing changes."},
+    {"reload", reload, METH_NOARGS,
+     "Read the files again, for new connections. When they cannot be used nothing changes."},
     {nullptr, nullptr, 0, nullptr},
 };
 PyGetSetDef attributes[] = {
@@ -283,9 +285,11 @@ const tls::Context* tls_context_of(const State& state, PyObject* object, bool is
         return PyErr_Format(PyExc_TypeError, "a bine.TLSContext is expected, not %R", object), nullptr;
     const tls::Context& context = *object_of(object).context;
     if (context.is_server() == is_server) return &context;
-    PyErr_SetString(PyExc_ValueError,
-                    is_server ? "this TLSContext is for clients; a server needs TLSContext(certificate, key)"
-                              : "this TLSContext is for servers; to connect with a certificate of one's own, make it with server=False");
+    PyErr_SetString(
+        PyExc_ValueError,
+        is_server
+            ? "this TLSContext is for clients; a server needs TLSContext(certificate, key)"
+            : "this TLSContext is for servers; to connect with a certificate of one's own, make it with server=False");
     return nullptr;
 }
 

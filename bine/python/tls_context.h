@@ -36,5 +36,4 @@ const tls::Context* tls_context_of(const State& state, PyObject* object, bool is
 // What get_extra_info(key) answers for a transport that is TLS; null without an error where there is nothing of that name.
 PyObject* tls_info(const bine::Transport& transport, PyObject* key);
 
-
 }  // namespace bine::python
