@@ -1,8 +1,5 @@
 #include "bine/python/loop.h"
 
-#include <cxxabi.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -28,18 +25,8 @@ TimePoint point_of(double seconds) noexcept {
     return TimePoint(Duration(static_cast<int64_t>(std::ceil(seconds * kNanoseconds))));
 }
 
-// The end of an interpreter ends a thread that asks for the GIL by unwinding it: from here on nothing of it may run, as it
-// would touch objects without the GIL and locks that nobody gives back. The end of the process is near.
-[[noreturn]] void rest() noexcept {
-    for (;;) ::pause();
-}
-
-void take_gil(PyThreadState* thread) noexcept {
-    try {
-        PyEval_RestoreThread(thread);
-    } catch (...) {
-        rest();
-    }
+void take_gil(PyThreadState* thread) {
+    in_python([thread] { PyEval_RestoreThread(thread); });
 }
 
 double seconds_of(TimePoint point) noexcept {
@@ -185,14 +172,6 @@ void Loop::tell_world(const char* method, PyObject* argument) noexcept {
 
 void Loop::serve() {
     if (!running_now_) return;  // the end of the reactor
-    try {
-        serve_callbacks();
-    } catch (const abi::__forced_unwind&) {
-        rest();
-    }
-}
-
-void Loop::serve_callbacks() {
     has_work_ = false;
     int left = kCallbacksPerTurn;
     do {
@@ -236,7 +215,7 @@ void Loop::run(PyObject* handle) {
     if (is_ours(handle)) {
         auto& ours = *reinterpret_cast<Handle*>(handle);
         if (ours.is_cancelled) return;
-        PyObject* result = run_handle(ours);
+        PyObject* result = in_python([&ours] { return run_handle(ours); });
         if (result) {
             Py_DECREF(result);
         } else {
@@ -245,7 +224,7 @@ void Loop::run(PyObject* handle) {
         if (!ours.is_kept || ours.is_cancelled) forget_call(ours);
         return;
     }
-    const Object done = Object::owned(PyObject_CallMethodNoArgs(handle, state_.run));
+    const Object done = Object::owned(in_python([&] { return PyObject_CallMethodNoArgs(handle, state_.run); }));
     if (!done) (void)callback_failed(handle);
 }
 

@@ -181,7 +181,6 @@ private:
     void serve() override;
     void leave() override;
 
-    void serve_callbacks();
     void end_pending() noexcept;
     void run_functions();
     void release_dead() noexcept;

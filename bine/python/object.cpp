@@ -1,5 +1,8 @@
 #include "bine/python/object.h"
 
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include <new>
 #include <string>
 
@@ -87,6 +90,11 @@ PyObject* raise_current() noexcept {
         PyErr_SetString(PyExc_RuntimeError, error.what());
         return nullptr;
     }
+}
+
+void rest_if_unwound() noexcept {
+    if (abi::__cxa_current_exception_type()) return;  // unwinding has none
+    for (;;) ::pause();
 }
 
 }  // namespace bine::python

@@ -49,6 +49,21 @@ PyObject* raise(const Error& error) noexcept;
 // The error of the C++ exception that is being handled. Answers null, to be returned.
 PyObject* raise_current() noexcept;
 
+// At its end an interpreter ends other threads by unwinding them where they wait for the GIL. What is unwound would touch
+// Python without it; so such a thread rests instead, until the process is gone. To be called where anything is caught.
+void rest_if_unwound() noexcept;
+
+// A call into Python that may take long enough for that.
+template <class F>
+auto in_python(F&& function) {
+    try {
+        return function();
+    } catch (...) {
+        rest_if_unwound();
+        throw;
+    }
+}
+
 // Runs C++ that may throw: an exception becomes Python's error and the answer null.
 template <class F>
 PyObject* translated(F&& function) noexcept {

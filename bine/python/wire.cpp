@@ -82,7 +82,8 @@ Object Wire::make_object(Acceptance& acceptance) {
     const Object context = Object::owned(PyContext_Copy(acceptance.context.get()));
     if (!context) return Object();
     const InContext inside(context.get());
-    const Object protocol = Object::owned(PyObject_CallNoArgs(acceptance.make_protocol.get()));
+    const Object protocol =
+        Object::owned(in_python([&] { return PyObject_CallNoArgs(acceptance.make_protocol.get()); }));
     if (!protocol) return Object();
     StreamTransport* transport =
         make_transport(loop_, protocol.get(), context.get(), nullptr, acceptance.extra.get(), acceptance.server.get());
@@ -108,8 +109,8 @@ void Wire::begin() {
     if (std::exchange(transport.is_made, true)) return;
     if (!transport.is_taken_over) {
         const InContext inside(transport.context);
-        const Object done =
-            Object::owned(PyObject_CallMethodOneArg(transport.protocol, state.connection_made, transport.object()));
+        const Object done = Object::owned(in_python(
+            [&] { return PyObject_CallMethodOneArg(transport.protocol, state.connection_made, transport.object()); }));
         if (!done) (void)loop_.callback_failed(nullptr);
     }
     if (transport.below && !transport.is_paused && !transport.is_closing) transport.below->resume_reading();
@@ -135,7 +136,8 @@ void Wire::data_received(std::string_view bytes) {
     if (transport.is_buffered) return deliver_into_buffers(bytes);
     const Object data = Object::owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
     const Object receive = Object::borrowed(transport.receive);
-    const Object done = data ? Object::owned(PyObject_CallOneArg(receive.get(), data.get())) : Object();
+    const Object done =
+        data ? Object::owned(in_python([&] { return PyObject_CallOneArg(receive.get(), data.get()); })) : Object();
     if (!done) loop_.protocol_failed(transport, "Fatal error: protocol.data_received() call failed.");
 }
 
@@ -155,7 +157,7 @@ std::size_t Wire::deliver_into_buffer(std::string_view bytes) {
     StreamTransport& transport = *owner_;
     const Object protocol = Object::borrowed(transport.protocol);
     const Object hint = Object::owned(PyLong_FromLong(-1));
-    const Object memory = Object::owned(PyObject_CallOneArg(transport.receive, hint.get()));
+    const Object memory = Object::owned(in_python([&] { return PyObject_CallOneArg(transport.receive, hint.get()); }));
     Py_buffer buffer{};
     if (!memory || PyObject_GetBuffer(memory.get(), &buffer, PyBUF_WRITABLE) < 0) {
         loop_.protocol_failed(transport, "Fatal error: protocol.get_buffer() call failed.");
@@ -170,8 +172,8 @@ std::size_t Wire::deliver_into_buffer(std::string_view bytes) {
         return 0;
     }
     const Object count = Object::owned(PyLong_FromSize_t(taken));
-    const Object done =
-        Object::owned(PyObject_CallMethodOneArg(protocol.get(), loop_.state().buffer_updated, count.get()));
+    const Object done = Object::owned(in_python(
+        [&] { return PyObject_CallMethodOneArg(protocol.get(), loop_.state().buffer_updated, count.get()); }));
     if (done) return taken;
     loop_.protocol_failed(transport, "Fatal error: protocol.buffer_updated() call failed.");
     return 0;
@@ -190,7 +192,8 @@ bool Wire::end_received() {
     StreamTransport& transport = *owner_;
     const Object kept = Object::borrowed(transport.object());
     const InContext inside(transport.context);
-    const Object answer = Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop_.state().eof_received));
+    const Object answer = Object::owned(
+        in_python([&] { return PyObject_CallMethodNoArgs(transport.protocol, loop_.state().eof_received); }));
     const int keep_open = answer ? PyObject_IsTrue(answer.get()) : -1;
     if (keep_open < 0) loop_.protocol_failed(transport, "Fatal error: protocol.eof_received() call failed.");
     if (keep_open == 0 && !close_transport(transport)) Loop::report_unraisable(transport.object());
@@ -205,7 +208,8 @@ void Wire::writing_resumed() {
     if (transport.empty_waiter) settle_empty_waiter(transport, nullptr);
     if (std::exchange(transport.is_protocol_paused, false)) {
         const InContext inside(transport.context);
-        const Object done = Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop_.state().resume_writing));
+        const Object done = Object::owned(
+            in_python([&] { return PyObject_CallMethodNoArgs(transport.protocol, loop_.state().resume_writing); }));
         if (!done && !loop_.take_exit()) loop_.report(transport, "protocol.resume_writing() failed");
     }
     if (!transport.is_flushing || !transport.below || transport.below->queued() > 0) return;
@@ -265,8 +269,8 @@ void Wire::tell_lost(const CloseReason& reason) {
     }
     if (!transport.is_made) begin();
     const InContext inside(transport.context);
-    const Object done =
-        Object::owned(PyObject_CallMethodOneArg(transport.protocol, loop_.state().connection_lost, told));
+    const Object done = Object::owned(
+        in_python([&] { return PyObject_CallMethodOneArg(transport.protocol, loop_.state().connection_lost, told); }));
     if (!done) (void)loop_.callback_failed(nullptr);
 }
 
