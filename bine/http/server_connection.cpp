@@ -467,6 +467,9 @@ void ServerConnection::connection_lost(const CloseReason& reason) {
     forget_timer();
     static_cast<ListHook<ServerConnection>&>(*this).unlink();
     retire_exchange();
+    // The server may be destroyed before this is, in the same turn. A handler that turns its reactor still needs it.
+    if (running_) return;
+    if (Server::State* const server = std::exchange(server_, nullptr)) server->connection_gone();
 }
 
 void ServerConnection::drain(Duration quiet) {
