@@ -49,6 +49,17 @@ TEST_CASE("a request is answered, and the connection stays") {
     CHECK(client.server.requests_answered() == 2);
 }
 
+TEST_CASE("a server may be destroyed when it has lost a connection that is not destroyed yet") {
+    testing::StringTransport transport;
+    auto server = std::make_unique<Server>(small_site());
+    const std::unique_ptr<Protocol> connection = server->make_protocol();
+    connection->connection_made(transport);
+    CHECK(server->connections() == 1);
+    connection->connection_lost(CloseReason(CloseReason::Kind::closed_there));
+    CHECK(server->connections() == 0);
+    server.reset();
+}
+
 TEST_CASE("answers carry the server's name and the date of their second") {
     Client client(small_site());
     client.transport.receive(get("/"));
