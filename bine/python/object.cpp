@@ -1,6 +1,5 @@
 #include "bine/python/object.h"
 
-#include <cxxabi.h>
 #include <unistd.h>
 
 #include <new>
@@ -92,8 +91,7 @@ PyObject* raise_current() noexcept {
     }
 }
 
-void rest_if_unwound() noexcept {
-    if (abi::__cxa_current_exception_type()) return;  // unwinding has none
+void rest() noexcept {
     for (;;) ::pause();
 }
 

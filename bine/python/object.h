@@ -5,6 +5,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <cxxabi.h>
 
 #include <utility>
 
@@ -50,17 +51,16 @@ PyObject* raise(const Error& error) noexcept;
 PyObject* raise_current() noexcept;
 
 // At its end an interpreter ends other threads by unwinding them where they wait for the GIL. What is unwound would touch
-// Python without it; so such a thread rests instead, until the process is gone. To be called where anything is caught.
-void rest_if_unwound() noexcept;
+// Python without it; so such a thread rests instead, until the process is gone.
+[[noreturn]] void rest() noexcept;
 
 // A call into Python that may take long enough for that.
 template <class F>
 auto in_python(F&& function) {
     try {
         return function();
-    } catch (...) {
-        rest_if_unwound();
-        throw;
+    } catch (const abi::__forced_unwind&) {
+        rest();
     }
 }
 
