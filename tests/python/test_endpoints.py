@@ -196,12 +196,19 @@ class EndpointCases:
 
     def test_a_port_that_nobody_keeps_goes_on(self):
         async def main():
-            place = place_of(await bine.listen(LOCAL, Echo))
+            ended = asyncio.Event()
+
+            class Ending(Echo):
+                def connection_lost(self, exc):
+                    ended.set()
+
+            place = place_of(await bine.listen(LOCAL, Ending))
             gc.collect()
             transport, protocol = await bine.connect(place, Client)
             transport.write(b"still there")
             await protocol.until(lambda client: client.received == b"still there")
             transport.close()
+            await ended.wait()
 
         self.complete(main())
 
