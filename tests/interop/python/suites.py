@@ -49,10 +49,10 @@ SUITES = {suite.name: suite for suite in (
     of_pytest("anyio", "4.16.0", "anyio_suite.py"),
     of_pytest("aiohttp", "3.14.5", "pytest_suite.py", "--ignore-glob=tests/test_benchmarks_*", hides=("aiohttp",)),
     Suite("tornado", "Tornado's own tests", (str(INSIDE / "tornado_suite.py"),), requirements="tornado", patience=60),
-    Suite("twisted", "Twisted's tests of reactors", (str(INSIDE / "twisted_suite.py"), "native"),
+    Suite("twisted", "Twisted's tests of reactors", (str(INSIDE / "twisted_suite.py"), "reactors"),
           requirements="twisted", patience=15),
-    Suite("twisted-asyncio", "Twisted's tests of reactors, for its own reactor on an asyncio loop",
-          (str(INSIDE / "twisted_suite.py"), "asyncio"), requirements="twisted", patience=15),
+    Suite("twisted-all", "Twisted's other tests that wait for a reactor", (str(INSIDE / "twisted_suite.py"), "all"),
+          requirements="twisted", patience=30),
 )}
 
 

@@ -1,7 +1,8 @@
-"""Twisted's own tests of reactors, for one reactor. Arguments: native or asyncio; a part of a test's name, or nothing.
+"""Twisted's own tests. Arguments: reactors or all; a part of a test's name, or nothing.
 
-native: the reactor of the thing under test. asyncio: Twisted's own reactor for asyncio, on the loop under test. The control
-is Twisted's reactor of epoll with both.
+reactors: those that every reactor has to pass, each with a new one. all: every other test of Twisted that may wait for its
+reactor, with one for all of them. The reactor is Twisted's own for asyncio, on the loop under test; the control is its
+reactor of epoll.
 """
 
 import asyncio
@@ -12,15 +13,15 @@ import warnings
 
 import loops
 import unittests
-from twisted.internet import asyncioreactor
-from twisted.internet.test import reactormixins
+from twisted.internet import asyncioreactor, epollreactor
 from twisted.trial.runner import TestLoader
+from twisted.trial.unittest import TestCase
 
-CONTROL = "twisted.internet.epollreactor.EPollReactor"
+PATIENCE = 10  # less than the harness has
 
 
-def over_asyncio(test):
-    """As the suite makes this reactor: with a new loop for each."""
+def over_loop(test):
+    """As Twisted's tests make its reactor for asyncio: with a new loop for each."""
     loop = loops.new_event_loop()
     asyncio.set_event_loop(loop)
     test.addCleanup(asyncio.set_event_loop, None)
@@ -28,37 +29,45 @@ def over_asyncio(test):
     return asyncioreactor.AsyncioSelectorReactor(loop)
 
 
-def reactor(which):
-    """The name that its test cases are made of."""
-    if not loops.FOREIGN:
-        return CONTROL
-    if which == "native":
-        return {"bine": "bine.twisted.Reactor"}[loops.NAME]
-    reactormixins.over_asyncio = over_asyncio
-    return "twisted.internet.test.reactormixins.over_asyncio"
-
-
-def modules():
-    """Those that have tests for every reactor."""
+def reactor_tests():
+    """(module's name, class's name without the reactor's, test)"""
+    from twisted.internet.test import reactormixins  # it has tests for the reactor that is installed, too
+    reactormixins.over_loop = over_loop
+    where = "twisted.internet.test.reactormixins.over_loop" if loops.FOREIGN else "twisted.internet.epollreactor.EPollReactor"
+    reactormixins.ReactorBuilder._reactors = [where]
+    reactormixins.DEFAULT_TIMEOUT_DURATION = PATIENCE
+    suffix = f"_{where.rpartition('.')[2]}Tests"
     for path in sorted(pathlib.Path(reactormixins.__file__).parent.glob("test_*.py")):
         if "ReactorBuilder" in path.read_text(encoding="utf-8"):
-            yield importlib.import_module(f"twisted.internet.test.{path.stem}")
+            module = importlib.import_module(f"twisted.internet.test.{path.stem}")
+            for test in unittests.flat(TestLoader().loadModule(module)):
+                name = type(test).__name__
+                if name.endswith(suffix):
+                    yield path.stem, name.removesuffix(suffix), test
+
+
+def install():
+    if not loops.FOREIGN:
+        epollreactor.install()
+    elif loops.NAME == "bine":
+        importlib.import_module("bine.twisted").install()
+    else:
+        asyncioreactor.install(loops.new_event_loop())
+
+
+def all_tests():
+    install()
+    TestCase.timeout = PATIENCE
+    for test in unittests.flat(TestLoader().loadPackage(importlib.import_module("twisted"), recurse=True)):
+        if isinstance(test, TestCase):
+            yield type(test).__module__.removeprefix("twisted."), type(test).__name__, test
 
 
 def main(which, pattern=None):
     warnings.simplefilter("ignore", DeprecationWarning)
-    chosen = reactor(which)
-    reactormixins.ReactorBuilder._reactors = [chosen]
-    reactormixins.DEFAULT_TIMEOUT_DURATION = 10  # less than the harness waits
-    suffix = f"_{chosen.rpartition('.')[2]}Tests"
-    tests = [test for module in modules() for test in unittests.flat(TestLoader().loadModule(module))
-             if type(test).__name__.endswith(suffix)]
-
-    def name(test):
-        module = type(test).__module__.removeprefix("twisted.internet.test.")
-        return f"{module}.{type(test).__name__.removesuffix(suffix)}.{test._testMethodName}"
-
-    unittests.run(tests, name, pattern)
+    tests = reactor_tests() if which == "reactors" else all_tests()
+    names = {test: f"{module}.{case}.{test._testMethodName}" for module, case, test in tests}
+    unittests.run(list(names), names.__getitem__, pattern)
 
 
 if __name__ == "__main__":
