@@ -5,8 +5,8 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <cxxabi.h>
 
+#include <exception>
 #include <utility>
 
 #include "bine/base/error.h"
@@ -59,8 +59,10 @@ template <class F>
 auto in_python(F&& function) {
     try {
         return function();
-    } catch (const abi::__forced_unwind&) {
-        rest();
+    } catch (...) {
+        // What unwinds a thread is no exception. Caught by its type it would be a reference to null, which sanitizers refuse.
+        if (!std::current_exception()) rest();
+        throw;
     }
 }
 
