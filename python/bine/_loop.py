@@ -362,6 +362,11 @@ class _DebugTimerHandle(events.TimerHandle):
         events.Handle.cancel(self)
 
 
+# As asyncio's they are told of, in the warning that a callback was slow for instance.
+_DebugHandle.__name__ = "Handle"
+_DebugTimerHandle.__name__ = "TimerHandle"
+
+
 def _run_timed(handle):
     if handle._cancelled:
         return

@@ -101,6 +101,16 @@ class Handles(unittest.TestCase):
         self.loop.close()
         self.assertTrue(self.is_gone(task))
 
+    def test_a_slow_callback_in_debug_mode_is_called_what_it_is(self):
+        self.loop.set_debug(True)
+        self.loop.slow_callback_duration = 0
+        with self.assertLogs("asyncio", "WARNING") as told:
+            self.loop.call_soon(len, "soon")
+            self.loop.call_later(0, len, "later")
+            self.loop.run_until_complete(asyncio.sleep(0.01))
+        self.assertTrue(any("Executing <Handle len('soon')" in line for line in told.output), told.output)
+        self.assertTrue(any("Executing <TimerHandle" in line and "len('later')" in line for line in told.output), told.output)
+
 
 if __name__ == "__main__":
     unittest.main()
