@@ -173,13 +173,15 @@ void Loop::tell_world(const char* method, PyObject* argument) noexcept {
 void Loop::serve() {
     if (!running_now_) return;  // the end of the reactor
     has_work_ = false;
+    const TimePoint look = reactor_->driver().now() + kWithoutALook;
     int left = kCallbacksPerTurn;
     do {
         release_dead();
         run_functions();
         expire_timers();
         left -= iterate();
-    } while (left > 0 && (!ready_.empty() || !functions_.empty()) && !stopping_ && !exit_ && !is_abandoned_);
+    } while (left > 0 && (!ready_.empty() || !functions_.empty()) && !stopping_ && !exit_ && !is_abandoned_ &&
+             reactor_->driver().now() < look);
     done_ = stopping_ || exit_ || is_abandoned_;
     if (!ready_.empty() || !functions_.empty()) has_work_ = true;
     set_bell();

@@ -4,7 +4,8 @@
 // callback was queued, a timer is due - the turn enters the second lane, which takes the GIL once and serves all of it:
 // the driver's sinks, then serve(), which runs what call_soon queued. As asyncio does, an iteration runs what was queued
 // before it began; but short iterations follow each other without a look at the network, up to kCallbacksPerTurn
-// callbacks, since a look is a system call.
+// callbacks and for kWithoutALook, since a look is a system call. What comes meanwhile from the network would otherwise
+// wait for a chain of callbacks that asyncio would let it come between.
 //
 // Timers of Python have a queue of their own, on the clock of loop.time(), which a program may replace; one timer of the
 // reactor stands for all of them.
@@ -163,6 +164,7 @@ public:
 
 private:
     static constexpr int kCallbacksPerTurn = 64;
+    static constexpr Duration kWithoutALook = std::chrono::microseconds(20);
 
     void drop_handles() noexcept;
 

@@ -80,6 +80,24 @@ class Watching(unittest.TestCase):
         self.turn()
         self.assertEqual((self.heard, written), (["read"], [True]))
 
+    def test_what_is_ready_comes_between_the_callbacks_of_a_chain_that_takes_its_time(self):
+        ours, theirs = self.pair()
+        self.watch(ours, "read")
+
+        def chain(left):
+            until = self.loop.time() + 0.0001
+            while self.loop.time() < until:
+                pass
+            self.heard.append(left)
+            if left == 10:
+                theirs.send(b"x")
+            if left:
+                self.loop.call_soon(chain, left - 1)
+
+        self.loop.call_soon(chain, 10)
+        self.turn()
+        self.assertIn("read", self.heard[:4], self.heard)
+
     def test_a_file_lives_as_long_as_it_is_watched(self):
         ours, theirs = socket.socketpair()
         self.addCleanup(theirs.close)
