@@ -47,7 +47,12 @@ class Known:
     def why(self, suite, test):
         """Null: nobody expects this."""
         return next((entry["why"] for entry in self.entries
-                     if fnmatch.fnmatchcase(suite, entry["suite"]) and fnmatch.fnmatchcase(test, entry["test"])), None)
+                     if matches(suite, entry["suite"]) and matches(test, entry["test"])), None)
+
+
+def matches(name, pattern):
+    """A name of pytest's has brackets, which are not meant as those of a pattern."""
+    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
 
 
 def worse(ours, control):

@@ -56,6 +56,13 @@ SUITES = {suite.name: suite for suite in (
 )}
 
 
+def of_version(suite, python):
+    """The suite with another Python; one that is for one alone stays as it is."""
+    if python in (None, suite.python) or suite.name.startswith("cpython"):
+        return suite
+    return dataclasses.replace(suite, name=f"{suite.name}-{python}", python=python)
+
+
 def interpreter(suite):
     """The path of a Python that the suite can run with; Absent."""
     versions = pathlib.Path.home() / ".pyenv" / "versions"
