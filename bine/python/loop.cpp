@@ -201,14 +201,21 @@ void Loop::expire_timers() noexcept {
     timers_.expire(point_of(now + 1e-9));
 }
 
+void Loop::catch_up() {
+    if (in_lane_ && running_now_ && !is_iterating_ && !ready_.empty() && !stopping_ && !exit_ && !is_abandoned_)
+        iterate();
+}
+
 // Runs what was queued before it began; answers how many that were.
 int Loop::iterate() {
     iteration_.swap(ready_);
     next_ = 0;
+    is_iterating_ = true;
     while (next_ < iteration_.size() && !exit_ && !is_abandoned_) run(iteration_[next_++]);
     const auto ran = static_cast<int>(next_);
     if (next_ < iteration_.size()) put_back(next_);
     iteration_.clear();
+    is_iterating_ = false;
     return ran;
 }
 

@@ -5,7 +5,8 @@
 // the driver's sinks, then serve(), which runs what call_soon queued. As asyncio does, an iteration runs what was queued
 // before it began; but short iterations follow each other without a look at the network, up to kCallbacksPerTurn
 // callbacks and for kWithoutALook, since a look is a system call. What comes meanwhile from the network would otherwise
-// wait for a chain of callbacks that asyncio would let it come between.
+// wait for a chain of callbacks that asyncio would let it come between. A large piece that was received has an iteration
+// of its own (catch_up), before the next is received.
 //
 // Timers of Python have a queue of their own, on the clock of loop.time(), which a program may replace; one timer of the
 // reactor stands for all of them.
@@ -98,6 +99,9 @@ public:
     void add(Pending& pending) noexcept { pending_.push_back(pending); }
     // Drops a reference when the GIL is held again.
     void release_later(PyObject* object) noexcept;
+    // An iteration before the others that were ready have been received from, since what has come lies in the processor's
+    // cache: asyncio's would be the same had the system told of one at a time. In the lane; nothing inside of a callback.
+    void catch_up();
     // Native work was begun by Python: a guest must have a turn.
     void touched() noexcept {
         if (is_guest_ && !in_lane_) wake_host();
@@ -207,6 +211,7 @@ private:
     std::atomic<bool> has_work_{false};
     bool running_now_ = false;
     bool in_lane_ = false;
+    bool is_iterating_ = false;
     bool stopping_ = false;
     bool done_ = false;  // the run is to end with this turn
     bool is_abandoned_ = false;

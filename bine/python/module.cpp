@@ -18,6 +18,8 @@ struct Name {
 constexpr Name kNames[] = {
     {&State::data_received, "data_received"},
     {&State::eof_received, "eof_received"},
+    {&State::feed_data, "feed_data"},
+    {&State::stream_reader, "_stream_reader"},
     {&State::connection_made, "connection_made"},
     {&State::connection_lost, "connection_lost"},
     {&State::pause_writing, "pause_writing"},
@@ -49,6 +51,7 @@ struct Borrowed {
     PyObject* State::* place;
     const char* module;
     const char* name;
+    const char* method = nullptr;
 };
 constexpr Borrowed kBorrowed[] = {
     {&State::flow_control, "asyncio.transports", "_FlowControlMixin"},
@@ -56,6 +59,9 @@ constexpr Borrowed kBorrowed[] = {
     {&State::socket_class, "socket", "socket"},
     {&State::transport_socket, "asyncio.trsock", "TransportSocket"},
     {&State::cancelled_error, "asyncio.exceptions", "CancelledError"},
+    {&State::stream_reader_class, "asyncio.streams", "StreamReader"},
+    {&State::stream_feed_data, "asyncio.streams", "StreamReader", "feed_data"},
+    {&State::stream_data_received, "asyncio.streams", "StreamReaderProtocol", "data_received"},
 };
 
 State& state_of_module(PyObject* module) noexcept { return *static_cast<State*>(PyModule_GetState(module)); }
@@ -66,7 +72,9 @@ int look_up(State& state) {
     }
     for (const Borrowed& borrowed : kBorrowed) {
         const Object module = Object::owned(PyImport_ImportModule(borrowed.module));
-        if (!module || !(state.*borrowed.place = PyObject_GetAttrString(module.get(), borrowed.name))) return -1;
+        Object found = module ? Object::owned(PyObject_GetAttrString(module.get(), borrowed.name)) : Object();
+        if (found && borrowed.method) found = Object::owned(PyObject_GetAttrString(found.get(), borrowed.method));
+        if (!(state.*borrowed.place = found.release())) return -1;
     }
     state.empty_tuple = PyTuple_New(0);
     return state.empty_tuple ? 0 : -1;

@@ -19,16 +19,21 @@ struct State {
     PyTypeObject* http_server_type = nullptr;
 
     // Objects of others.
-    PyObject* flow_control = nullptr;       // asyncio.transports._FlowControlMixin, which transports derive from
-    PyObject* buffered_protocol = nullptr;  // asyncio.BufferedProtocol
-    PyObject* socket_class = nullptr;       // socket.socket
-    PyObject* transport_socket = nullptr;   // asyncio.trsock.TransportSocket
-    PyObject* cancelled_error = nullptr;    // asyncio.CancelledError
+    PyObject* flow_control = nullptr;          // asyncio.transports._FlowControlMixin, which transports derive from
+    PyObject* buffered_protocol = nullptr;     // asyncio.BufferedProtocol
+    PyObject* socket_class = nullptr;          // socket.socket
+    PyObject* transport_socket = nullptr;      // asyncio.trsock.TransportSocket
+    PyObject* cancelled_error = nullptr;       // asyncio.CancelledError
+    PyObject* stream_reader_class = nullptr;   // asyncio.StreamReader
+    PyObject* stream_feed_data = nullptr;      // its feed_data
+    PyObject* stream_data_received = nullptr;  // asyncio.StreamReaderProtocol.data_received, which hands on to it
     PyObject* empty_tuple = nullptr;
 
     // Names.
     PyObject* data_received = nullptr;
     PyObject* eof_received = nullptr;
+    PyObject* feed_data = nullptr;
+    PyObject* stream_reader = nullptr;
     PyObject* connection_made = nullptr;
     PyObject* connection_lost = nullptr;
     PyObject* pause_writing = nullptr;

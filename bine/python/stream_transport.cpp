@@ -35,6 +35,8 @@ bool set_protocol(State& state, StreamTransport& transport, PyObject* protocol) 
     Py_XSETREF(transport.receive, receive.release());
     Py_XSETREF(transport.protocol, Py_NewRef(protocol));
     transport.is_buffered = buffered == 1;
+    PyObject* const bound = transport.receive;
+    transport.feeds_reader = PyMethod_Check(bound) && PyMethod_GET_FUNCTION(bound) == state.stream_data_received;
     return false;
 }
 

@@ -51,6 +51,7 @@ struct StreamTransport {
     uint32_t high;
     uint32_t low;
     bool is_buffered;
+    bool feeds_reader;  // `receive` is that of asyncio's streams
     bool is_closing;
     bool is_flushing;  // closing, and something waits to be sent
     bool is_aborted;

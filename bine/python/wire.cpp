@@ -28,6 +28,42 @@ private:
     const bool entered_;
 };
 
+// From here on a copy costs more than what saves it.
+constexpr std::size_t kLarge = 8192;
+
+// asyncio's own StreamReader, when that is what the protocol hands on to and it is what it was: its feed_data copies.
+// Null otherwise, without an error.
+Object reader_of(const State& state, const StreamTransport& transport) {
+    Object reader = Object::owned(PyObject_GetAttr(transport.protocol, state.stream_reader));
+    auto* const type = reinterpret_cast<PyObject*>(reader ? Py_TYPE(reader.get()) : nullptr);
+    const Object feed =
+        type == state.stream_reader_class ? Object::owned(PyObject_GetAttr(type, state.feed_data)) : Object();
+    PyErr_Clear();
+    return feed.get() == state.stream_feed_data ? reader : Object();
+}
+
+// Null with an error set.
+Object feed(const State& state, PyObject* reader, std::string_view bytes) {
+    char* const memory = const_cast<char*>(bytes.data());
+    const Object view =
+        Object::owned(PyMemoryView_FromMemory(memory, static_cast<Py_ssize_t>(bytes.size()), PyBUF_READ));
+    if (!view) return Object();
+    Object done =
+        Object::owned(in_python([&] { return PyObject_CallMethodOneArg(reader, state.feed_data, view.get()); }));
+    const Object released = done ? Object::owned(PyObject_CallMethod(view.get(), "release", nullptr)) : Object();
+    return released;
+}
+
+// Calls the protocol's data_received. Null with an error set.
+Object deliver(const State& state, const StreamTransport& transport, std::string_view bytes) {
+    if (bytes.size() >= kLarge && transport.feeds_reader) {
+        if (const Object reader = reader_of(state, transport)) return feed(state, reader.get(), bytes);
+    }
+    const Object data = Object::owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
+    const Object receive = Object::borrowed(transport.receive);
+    return data ? Object::owned(in_python([&] { return PyObject_CallOneArg(receive.get(), data.get()); })) : Object();
+}
+
 }  // namespace
 
 Wire::Wire(Loop& loop, StreamTransport& transport) : loop_(loop) {
@@ -134,11 +170,9 @@ void Wire::data_received(std::string_view bytes) {
     const Object kept = Object::borrowed(transport.object());
     const InContext inside(transport.context);
     if (transport.is_buffered) return deliver_into_buffers(bytes);
-    const Object data = Object::owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
-    const Object receive = Object::borrowed(transport.receive);
-    const Object done =
-        data ? Object::owned(in_python([&] { return PyObject_CallOneArg(receive.get(), data.get()); })) : Object();
-    if (!done) loop_.protocol_failed(transport, "Fatal error: protocol.data_received() call failed.");
+    const Object done = deliver(loop_.state(), transport, bytes);
+    if (!done) return loop_.protocol_failed(transport, "Fatal error: protocol.data_received() call failed.");
+    if (bytes.size() >= kLarge) loop_.catch_up();
 }
 
 void Wire::deliver_into_buffers(std::string_view bytes) {

@@ -146,6 +146,86 @@ class Flow(StreamCase):
 
         self.complete(main())
 
+    def test_what_reads_a_large_piece_runs_before_the_next_is_received(self):
+        events = []
+
+        class Told(asyncio.StreamReaderProtocol):
+            def data_received(self, data):
+                events.append("received")
+                super().data_received(data)
+
+        async def read(reader):
+            data = await reader.read(1 << 20)
+            events.append("read")
+            return data
+
+        async def main():
+            ends = [tcp_pair() for _ in range(3)]
+            readers = [asyncio.StreamReader() for _ in ends]
+            transports = []
+            for reader, (ours, _) in zip(readers, ends):
+                transport, _ = await self.loop.connect_accepted_socket(lambda reader=reader: Told(reader), ours)
+                transports.append(transport)
+            reading = [asyncio.ensure_future(read(reader)) for reader in readers]
+            await asyncio.sleep(0)
+            for _, theirs in ends:
+                theirs.send(pattern(16384))
+            self.assertEqual(await asyncio.gather(*reading), [pattern(16384)] * 3)
+            for transport, (_, theirs) in zip(transports, ends):
+                transport.close()
+                theirs.close()
+
+        self.complete(main())
+        self.assertEqual(events, ["received", "read"] * 3)
+
+    def test_a_reader_of_another_kind_may_keep_what_it_is_given(self):
+        class Keeping(asyncio.StreamReader):
+            def __init__(self):
+                super().__init__()
+                self.kept = []
+
+            def feed_data(self, data):
+                self.kept.append(data)
+                super().feed_data(data)
+
+        async def main():
+            reader = Keeping()
+            ours, theirs = tcp_pair()
+            transport, _ = await self.loop.connect_accepted_socket(lambda: asyncio.StreamReaderProtocol(reader), ours)
+            data = pattern(40_000)
+            await self.loop.sock_sendall(theirs, data)
+            self.assertEqual(await reader.readexactly(len(data)), data)
+            self.assertEqual(b"".join(reader.kept), data)
+            self.assertEqual({type(piece) for piece in reader.kept}, {bytes})
+            transport.close()
+            theirs.close()
+
+        self.complete(main())
+
+    def test_a_reader_that_was_changed_is_given_bytes(self):
+        async def main():
+            reader, writer = await asyncio.open_connection(sock=ours)
+            await self.loop.sock_sendall(theirs, pattern(40_000))
+            await reader.readexactly(40_000)
+            writer.close()
+            await writer.wait_closed()
+
+        original = asyncio.StreamReader.feed_data
+        given = []
+
+        def feed_data(reader, data):
+            given.append(data)
+            original(reader, data)
+
+        ours, theirs = tcp_pair()
+        asyncio.StreamReader.feed_data = feed_data
+        try:
+            self.complete(main())
+        finally:
+            asyncio.StreamReader.feed_data = original
+        self.assertEqual(b"".join(given), pattern(40_000))
+        theirs.close()
+
     def test_nothing_is_received_while_reading_is_paused(self):
         async def main():
             recorder, theirs = await self.connected()
