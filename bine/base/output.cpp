@@ -1,6 +1,7 @@
 // Theory: one pooled allocation a segment. A copying segment is a header with its bytes behind it and room to grow; only
-// the last one grows. The first block of an Output is small (most answers are), the next ones larger, so that an idle
-// connection costs nothing, a small answer one block of 1 KiB, and a megabyte written in small pieces a few dozen.
+// the last one grows. The first block of an Output is small (most answers are) unless what comes at once is larger, the next
+// ones are larger, so that an idle connection costs nothing, a small answer one block of 1 KiB, and a megabyte written in small
+// pieces a few dozen.
 // Every other segment is a Reference: its bytes are elsewhere.
 #include "bine/base/output.h"
 
@@ -31,6 +32,7 @@ namespace {
 constexpr std::size_t kFirstBlock = 1024 - 8;  // what the pool serves without a rest
 constexpr std::size_t kSecondBlock = 4096 - 8;
 constexpr std::size_t kNextBlock = 16384 - 8;
+constexpr std::size_t kLargestBlock = 65536;
 constexpr std::size_t kWorthSharing = 512;
 
 }  // namespace
@@ -112,12 +114,13 @@ void Output::clear() noexcept {
 }
 
 void Output::append(std::string_view bytes) {
-    if (!tail_ && bytes.size() <= kFirstBlock - sizeof(Segment)) {
-        if (bytes.empty()) return;
-        push(Segment::make_block(kFirstBlock - sizeof(Segment)));
+    if (bytes.empty()) return;
+    if (!tail_) {
+        const std::size_t block = std::clamp(sizeof(Segment) + bytes.size(), kFirstBlock, kLargestBlock);
+        push(Segment::make_block(block - sizeof(Segment)));
     }
-    if (tail_ && tail_->room >= bytes.size()) {
-        if (!bytes.empty()) std::memcpy(const_cast<char*>(tail_->data) + tail_->length, bytes.data(), bytes.size());
+    if (tail_->room >= bytes.size()) {
+        std::memcpy(const_cast<char*>(tail_->data) + tail_->length, bytes.data(), bytes.size());
         return commit(bytes.size());
     }
     while (!bytes.empty()) {
@@ -126,7 +129,7 @@ void Output::append(std::string_view bytes) {
         std::memcpy(room.data(), bytes.data(), count);
         commit(count);
         bytes.remove_prefix(count);
-        if (!bytes.empty()) prepare(std::min<std::size_t>(bytes.size(), 65536 - sizeof(Segment)));
+        if (!bytes.empty()) prepare(std::min(bytes.size(), kLargestBlock - sizeof(Segment)));
     }
 }
 

@@ -141,6 +141,19 @@ TEST_CASE("sizes around every block boundary come out whole") {
     }
 }
 
+TEST_CASE("what is appended at once to nothing is one segment, which one plain system call sends") {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{928}, std::size_t{1024}, std::size_t{4096},
+                                   std::size_t{16384}, std::size_t{65000}}) {
+        CAPTURE(size);
+        Output output;
+        output.append(pattern(size));
+        CHECK(entries_of(output) == 1);
+        output.consume(size);
+        output.append(pattern(size));
+        CHECK(entries_of(output) == 1);
+    }
+}
+
 TEST_CASE("a megabyte in small pieces needs few segments") {
     Output output;
     std::string expected;
