@@ -449,8 +449,12 @@ PyObject* set_write_buffer_limits(PyObject* self, PyObject* args, PyObject* keyw
     StreamTransport& transport = transport_of(self);
     transport.high = static_cast<uint32_t>(std::min<long long>(high, UINT32_MAX));
     transport.low = static_cast<uint32_t>(std::min<long long>(low, UINT32_MAX));
-    if (transport.below && !transport.empty_waiter) transport.below->set_write_limits(transport.high, transport.low);
-    Py_RETURN_NONE;
+    if (!transport.below || transport.empty_waiter) Py_RETURN_NONE;
+    return translated([&]() -> PyObject* {
+        transport.below->set_write_limits(transport.high, transport.low);
+        if (transport.is_made && !transport.is_closing) check_high_mark(transport);
+        Py_RETURN_NONE;
+    });
 }
 
 // A future that is done when nothing is queued any more; until _reset_empty_waiter() nothing may be written.

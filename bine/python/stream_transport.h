@@ -118,6 +118,7 @@ private:
     Object make_object(Acceptance& acceptance);
     void refused(Acceptance& acceptance) noexcept;
     void attach(StreamTransport& transport) noexcept;
+    void hand_on(StreamTransport& transport, std::string_view bytes);
     void deliver_into_buffers(std::string_view bytes);
     std::size_t deliver_into_buffer(std::string_view bytes);
     void tell_lost(const CloseReason& reason);

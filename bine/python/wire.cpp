@@ -12,19 +12,21 @@ namespace {
 // A callback's context, for the length of a call.
 class InContext {
 public:
-    explicit InContext(PyObject* context) noexcept : context_(context), entered_(PyContext_Enter(context) == 0) {
+    // Owns it: a transport that ends meanwhile gives up its own, and what is left would not outlive being left.
+    explicit InContext(PyObject* context) noexcept
+        : context_(Object::borrowed(context)), entered_(PyContext_Enter(context) == 0) {
         if (!entered_) PyErr_Clear();  // whoever calls is in it already
     }
     ~InContext() {
         if (!entered_) return;
         // An error that is set is kept: leaving a context that was entered does not fail.
-        PyContext_Exit(context_);
+        PyContext_Exit(context_.get());
     }
     InContext(const InContext&) = delete;
     InContext& operator=(const InContext&) = delete;
 
 private:
-    PyObject* const context_;
+    const Object context_;
     const bool entered_;
 };
 
@@ -166,20 +168,23 @@ std::string Wire::give_up_transport() noexcept {
 void Wire::data_received(std::string_view bytes) {
     if (!owner_ || owner_->is_closing) return;
     const Loop::InPython held(loop_);
-    StreamTransport& transport = *owner_;
-    const Object kept = Object::borrowed(transport.object());
+    const Object kept = Object::borrowed(owner_->object());
+    hand_on(*owner_, bytes);
+    if (bytes.size() >= kLarge) loop_.catch_up();
+}
+
+void Wire::hand_on(StreamTransport& transport, std::string_view bytes) {
     const InContext inside(transport.context);
     if (transport.is_buffered) return deliver_into_buffers(bytes);
     const Object done = deliver(loop_.state(), transport, bytes);
-    if (!done) return loop_.protocol_failed(transport, "Fatal error: protocol.data_received() call failed.");
-    if (bytes.size() >= kLarge) loop_.catch_up();
+    if (!done) loop_.protocol_failed(transport, "Fatal error: protocol.data_received() call failed.");
 }
 
 void Wire::deliver_into_buffers(std::string_view bytes) {
     while (!bytes.empty()) {
         if (!owner_ || owner_->is_closing) return;
         if (owner_->is_paused) return (void)held_.assign(bytes);
-        if (!owner_->is_buffered) return data_received(bytes);
+        if (!owner_->is_buffered) return hand_on(*owner_, bytes);
         const std::size_t taken = deliver_into_buffer(bytes);
         if (taken == 0) return;
         bytes.remove_prefix(taken);

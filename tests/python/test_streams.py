@@ -178,6 +178,31 @@ class Flow(StreamCase):
         self.complete(main())
         self.assertEqual(events, ["received", "read"] * 3)
 
+    def test_a_large_piece_may_be_the_last(self):
+        variable = contextvars.ContextVar("variable")
+
+        class Aborting(Recorder):
+            def data_received(self, data):
+                variable.set("of the connection")
+                super().data_received(data)
+                self.transport.abort()
+                asyncio.get_running_loop().call_soon(seen.append, None)
+
+        async def main():
+            recorder, theirs = Aborting(self.loop), None
+            ours, theirs = tcp_pair()
+            await self.loop.connect_accepted_socket(lambda: recorder, ours)
+            theirs.send(pattern(16384))
+            await recorder.lost
+            self.loop.call_soon(lambda: seen.append(variable.get("nothing")))
+            await asyncio.sleep(0)
+            theirs.close()
+
+        seen = []
+        self.complete(main())
+        self.assertEqual(seen, [None, "nothing"])
+        self.assertEqual(contextvars.copy_context().get(variable), None)
+
     def test_a_reader_of_another_kind_may_keep_what_it_is_given(self):
         class Keeping(asyncio.StreamReader):
             def __init__(self):
