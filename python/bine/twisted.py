@@ -21,11 +21,12 @@ def install(eventloop=None):
     current loop, so that code of asyncio's in this thread finds it.
     Errors: ReactorAlreadyInstalledError when another reactor is installed.
     """
-    from twisted.internet import asyncioreactor
     from twisted.internet.main import installReactor
 
+    from ._twisted import Reactor
+
     loop = eventloop if eventloop is not None else _loop.new_event_loop()
-    reactor = asyncioreactor.AsyncioSelectorReactor(loop)
+    reactor = Reactor(loop)
     installReactor(reactor)
     if eventloop is None:
         asyncio.set_event_loop(loop)

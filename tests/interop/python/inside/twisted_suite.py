@@ -1,8 +1,8 @@
 """Twisted's own tests. Arguments: reactors or all; a part of a test's name, or nothing.
 
 reactors: those that every reactor has to pass, each with a new one. all: every other test of Twisted that may wait for its
-reactor, with one for all of them. The reactor is Twisted's own for asyncio, on the loop under test; the control is its
-reactor of epoll.
+reactor, with one for all of them. The reactor is bine's, or Twisted's own for asyncio on the loop under test; the control is its reactor of
+epoll.
 """
 
 import asyncio
@@ -26,6 +26,8 @@ def over_loop(test):
     asyncio.set_event_loop(loop)
     test.addCleanup(asyncio.set_event_loop, None)
     test.addCleanup(loop.close)
+    if loops.NAME == "bine":
+        return importlib.import_module("bine._twisted").Reactor(loop)
     return asyncioreactor.AsyncioSelectorReactor(loop)
 
 
