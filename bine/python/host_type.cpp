@@ -30,15 +30,6 @@ PyObject* do_on_host(PyObject* self, F&& function) noexcept {
     });
 }
 
-// An IP address, or the path of a Unix socket; "" is none. Nothing, with an error set, for others.
-std::optional<Address> read_address(const char* host, int port) {
-    if (*host == '\0') return Address();
-    if (port < 0) return Address::unix_path(host);
-    auto address = Address::try_parse_ip(host, static_cast<uint16_t>(port));
-    if (!address) PyErr_Format(PyExc_ValueError, "\"%s\" is no IP address", host);
-    return address;
-}
-
 PyObject* run(PyObject* self, PyObject* boot) {
     return do_on_host(self, [&](PlayedHost& host) { host.run(Object::borrowed(boot)); });
 }
@@ -128,6 +119,19 @@ PyObject* end_listening(PyObject* self, PyObject* args) {
     return do_on_host(self, [&](PlayedHost&) { loop_of(loop).stop_serving(number); });
 }
 
+// open_datagrams(loop, receiver, host, port, remote host, remote port): see Datagrams.
+PyObject* open_datagrams_of(PyObject* self, PyObject* args) {
+    PyObject *loop = nullptr, *receiver = nullptr;
+    const char *here = nullptr, *there = nullptr;
+    int port = 0, remote_port = 0;
+    if (!PyArg_ParseTuple(args, "OOsisi", &loop, &receiver, &here, &port, &there, &remote_port)) return nullptr;
+    return on_host(self, [&](PlayedHost&) -> PyObject* {
+        const auto local = read_address(here, port);
+        const auto remote = local ? read_address(there, remote_port) : std::nullopt;
+        return remote ? open_datagrams(loop_of(loop), receiver, *local, *remote) : nullptr;
+    });
+}
+
 // look_up(name): the addresses that the name has in the world, as texts. OSError when it has none.
 PyObject* look_up(PyObject* self, PyObject* name_object) {
     const char* name = PyUnicode_AsUTF8(name_object);
@@ -186,6 +190,7 @@ PyMethodDef methods[] = {
     {"cancel_connect", cancel_connect, METH_O, nullptr},
     {"listen", listen, METH_VARARGS, nullptr},
     {"end_listening", end_listening, METH_VARARGS, nullptr},
+    {"open_datagrams", open_datagrams_of, METH_VARARGS, nullptr},
     {"look_up", look_up, METH_O, nullptr},
     {"keep_for_ever", keep_for_ever, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr},
@@ -200,6 +205,14 @@ PyGetSetDef attributes[] = {
 };
 
 }  // namespace
+
+std::optional<Address> read_address(const char* host, int port) {
+    if (*host == '\0') return Address();
+    if (port < 0) return Address::unix_path(host);
+    auto address = Address::try_parse_ip(host, static_cast<uint16_t>(port));
+    if (!address) PyErr_Format(PyExc_ValueError, "\"%s\" is no IP address", host);
+    return address;
+}
 
 PlayedHost* host_of(PyObject* object) noexcept {
     PlayedHost* const host = reinterpret_cast<HostObject*>(object)->host;

@@ -84,9 +84,9 @@ int execute(PyObject* module) {
     State& state = *new (PyModule_GetState(module)) State;
     if (look_up(state) < 0 || add_handle_types(module, state) < 0 || add_loop_type(module, state) < 0 ||
         add_transport_type(module, state) < 0 || add_world_type(module, state) < 0 ||
-        add_host_type(module, state) < 0 || add_tls_context_type(module, state) < 0 ||
-        add_port_type(module, state) < 0 || add_http_client_types(module, state) < 0 ||
-        add_http_server_type(module, state) < 0)
+        add_host_type(module, state) < 0 || add_datagrams_type(module, state) < 0 ||
+        add_tls_context_type(module, state) < 0 || add_port_type(module, state) < 0 ||
+        add_http_client_types(module, state) < 0 || add_http_server_type(module, state) < 0)
         return -1;
 #ifdef BINE_DEBUG
     if (add_await_probe(module) < 0) return -1;
@@ -98,9 +98,9 @@ int execute(PyObject* module) {
 }
 
 constexpr PyTypeObject* State::* kTypes[] = {
-    &State::loop_type,        &State::handle_type,    &State::timer_handle_type, &State::transport_type,
-    &State::world_type,       &State::host_type,      &State::tls_context_type,  &State::port_type,
-    &State::http_client_type, &State::http_body_type, &State::http_server_type};
+    &State::loop_type,  &State::handle_type,      &State::timer_handle_type, &State::transport_type,
+    &State::world_type, &State::host_type,        &State::datagrams_type,    &State::tls_context_type,
+    &State::port_type,  &State::http_client_type, &State::http_body_type,    &State::http_server_type};
 
 template <class F>
 void for_each_object(State& state, F&& use) {

@@ -12,6 +12,7 @@ struct State {
     PyTypeObject* transport_type = nullptr;
     PyTypeObject* world_type = nullptr;
     PyTypeObject* host_type = nullptr;
+    PyTypeObject* datagrams_type = nullptr;
     PyTypeObject* tls_context_type = nullptr;
     PyTypeObject* port_type = nullptr;
     PyTypeObject* http_client_type = nullptr;
@@ -76,6 +77,7 @@ int add_loop_type(PyObject* module, State& state);
 int add_transport_type(PyObject* module, State& state);
 int add_world_type(PyObject* module, State& state);
 int add_host_type(PyObject* module, State& state);
+int add_datagrams_type(PyObject* module, State& state);
 int add_tls_context_type(PyObject* module, State& state);
 int add_port_type(PyObject* module, State& state);
 int add_http_client_types(PyObject* module, State& state);

@@ -95,6 +95,10 @@ private:
 PlayedHost* host_of(PyObject* object) noexcept;
 // Null when `object` is no host, or one that is down.
 Reactor* reactor_of_host(State& state, PyObject* object) noexcept;
+// An IP address, or the path of a Unix socket when `port` is -1; "" is none. Nothing, with an error set, for others.
+std::optional<Address> read_address(const char* host, int port);
+// An object of datagrams_type. Null with an error set; throws Error.
+PyObject* open_datagrams(Loop& loop, PyObject* receiver, const Address& local, const Address& remote);
 // A host's object, which the world keeps.
 PyObject* make_host(State& state, PlayedWorld& world, sim::Host& host);
 // The world is over.

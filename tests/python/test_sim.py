@@ -608,7 +608,6 @@ class RealWorld(Playing):
             "asyncio's child": lambda: asyncio.create_subprocess_exec("true"),
             "reader": lambda: asyncio.get_running_loop().add_reader(0, print),
             "signal": lambda: asyncio.get_running_loop().add_signal_handler(2, print),
-            "datagrams": lambda: asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol),
         }
         for name, action in actions.items():
             with self.subTest(name):

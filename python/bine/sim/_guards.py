@@ -15,7 +15,6 @@ import threading
 import time
 import uuid
 
-from .. import _bine
 from ._socket import WorldSocket, addresses, refuse
 
 _missing = object()
@@ -77,7 +76,7 @@ class Guards:
         self._put(uuid, "_node", 0x020000000001)
         self._put(uuid, "_last_timestamp", None)
         numbers = self._world._numbers
-        for kind in (asyncio.BaseProtocol, asyncio.StreamWriter, _bine.StreamTransport):
+        for kind in (asyncio.BaseProtocol, asyncio.BaseTransport, asyncio.StreamWriter, WorldSocket):
             self._put(kind, "__hash__", _in_order_of_use(numbers))
 
     def _getaddrinfo(self, host, port, family=0, type=0, proto=0, flags=0):

@@ -267,6 +267,8 @@ class WorldLoop(EventLoop):
         return server
 
     async def sock_connect(self, sock, address):
+        if sock.type == socket.SOCK_DGRAM:
+            return await super().sock_connect(sock, address)
         infos = await self._ensure_resolved(address[:2], family=sock.family, type=sock.type, proto=sock.proto, loop=self)
         sock.connection = await self._connect(infos[0][4][:2], sock.place or ("", 0))
 
@@ -289,17 +291,56 @@ class WorldLoop(EventLoop):
     async def _sendfile_native(self, transport, file, offset, count):
         raise exceptions.SendfileNotAvailableError("files are read and written in a simulated world")
 
+    # What becomes of sockets that the program reads and writes by itself, as asyncio's datagram transports do.
+
+    def _add_reader(self, file, callback, *args):
+        return self._watch(file, False, events.Handle(callback, args, self))
+
+    def _add_writer(self, file, callback, *args):
+        return self._watch(file, True, events.Handle(callback, args, self))
+
+    def _watch(self, file, for_writing, handle):
+        self._check_closed()
+        sock = self.world._socket_of(file)
+        if sock is None:
+            refuse("descriptors of the system", "sockets that are made in the world can be watched")()
+        before = sock.watch(self, for_writing, handle)
+        if before is not None:
+            before.cancel()
+        return handle
+
+    def _remove_reader(self, file):
+        return self._watch_no_more(file, False)
+
+    def _remove_writer(self, file):
+        return self._watch_no_more(file, True)
+
+    def _watch_no_more(self, file, for_writing):
+        sock = self.world._socket_of(file)
+        handle = None if sock is None else sock.watch(self, for_writing, None)
+        if handle is None:
+            return False
+        handle.cancel()
+        return True
+
+    def _watched(self, file):
+        sock = self.world._socket_of(file)
+        return None if sock is None else sock.watched()
+
+    _ensure_fd_no_transport = asyncio.SelectorEventLoop._ensure_fd_no_transport
+    add_reader = asyncio.SelectorEventLoop.add_reader
+    add_writer = asyncio.SelectorEventLoop.add_writer
+    remove_reader = asyncio.SelectorEventLoop.remove_reader
+    remove_writer = asyncio.SelectorEventLoop.remove_writer
+
     # What a world does not have.
 
-    add_reader = remove_reader = add_writer = remove_writer = refuse(
-        "descriptors", "its connections are made by create_connection and create_server")
-    sock_accept = sock_recv = sock_recv_into = sock_recvfrom = sock_recvfrom_into = sock_sendall = \
-        sock_sendto = sock_sendfile = connect_accepted_socket = refuse("sockets that could be read and written", "use asyncio's streams and protocols")
+    sock_accept = sock_sendfile = connect_accepted_socket = refuse("streams that a program reads and writes by a socket",
+                                                                   "use asyncio's streams and protocols")
     connect_read_pipe = connect_write_pipe = refuse("pipes")
     subprocess_exec = subprocess_shell = refuse("child processes")
     add_signal_handler = remove_signal_handler = refuse("signals")
     set_default_executor = lambda self, executor: None
-    create_datagram_endpoint = refuse("datagrams for Python yet", "use streams")
 
 
 def _checked_name(ssl, server_hostname, host):

@@ -1,8 +1,12 @@
 """What stands in the place of sockets in a simulated world, and the names there."""
 
 import asyncio
+import errno
 import itertools
+import os
 import socket
+
+from ._channels import Datagrams
 
 _real = socket.socket
 
@@ -21,8 +25,17 @@ def refuse(what, instead=""):
     return refused
 
 
+_refuse_streams = refuse("streams that a program reads and writes by a socket", "use asyncio's streams and protocols")
+
+_OF_MULTICAST = {(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP), (socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP)}
+
+
 class WorldSocket(_real):
-    """What socket.socket() makes in a world. It can be bound and connected by a loop and given to one, and that is all."""
+    """What socket.socket() makes in a world.
+
+    A socket of datagrams does what one does that does not block. One of a stream can be bound and connected by a loop and given to
+    one, and that is all.
+    """
 
     def __init__(self, family=-1, type=-1, proto=-1, fileno=None):
         if fileno is not None:
@@ -31,18 +44,64 @@ class WorldSocket(_real):
         self.place = None  # (address, port) that it is bound to
         self.number = 0  # under which it listens
         self.connection = None  # a transport without a protocol
+        self._timeout = socket.getdefaulttimeout()
+        self._channel = None  # of datagrams
+        self._descriptor = None  # once somebody has asked for it; -1 when it is closed
+        self._watcher = None
+        self._handles = {}  # by whether they are for writing
+        self._is_told = False
 
     family = property(lambda self: socket.AddressFamily(self._kind[0]))
     type = property(lambda self: socket.SocketKind(self._kind[1]))
     proto = property(lambda self: self._kind[2])
 
+    # Places.
+
     def bind(self, address):
         host = asyncio.get_running_loop().host
-        if self.family == socket.AF_UNIX:
+        if self.type == socket.SOCK_DGRAM:
+            self._open(self._resolved(address))
+        elif self.family == socket.AF_UNIX:
             self.place = (address, -1)
         else:
-            anywhere = "::" if self.family == socket.AF_INET6 else "0.0.0.0"
-            self.place = (address[0] or anywhere, address[1] or host._free_port())
+            self.place = (address[0] or self._anywhere(), address[1] or host._free_port())
+
+    def connect(self, address):
+        if self.type != socket.SOCK_DGRAM:
+            _refuse_streams()
+        remote = self._resolved(address)
+        local = None
+        if self._channel is not None:
+            local = self._channel.name[:2]
+            self._channel.close()
+        self._open(local, remote)
+
+    def connect_ex(self, address):
+        try:
+            self.connect(address)
+        except OSError as error:
+            return error.errno
+        return 0
+
+    def _open(self, local, remote=None):
+        """Opens its datagrams, when it is used first."""
+        loop = asyncio.get_running_loop()
+        if local is None and remote is None:
+            local = (self._anywhere(), 0)
+        self._channel = Datagrams(loop, self._changed, local or ("", 0), remote)
+
+    def _anywhere(self):
+        return "::" if self.family == socket.AF_INET6 else "0.0.0.0"
+
+    def _resolved(self, address):
+        """The address and the port; as with real sockets, the address may be given by a name, which is looked up at once."""
+        if self.family == socket.AF_UNIX:
+            refuse("datagrams of Unix sockets", "use those of UDP")()
+        host, port = address[:2]
+        if not host:
+            return self._anywhere(), port
+        machine = asyncio.get_running_loop()._machine
+        return addresses(machine, host, port, self.family, self.type)[0][4][:2]
 
     def take_connection(self):
         connection, self.connection = self.connection, None
@@ -51,13 +110,17 @@ class WorldSocket(_real):
         return connection
 
     def getsockname(self):
+        if self._channel is not None:
+            return self._channel.name
         if self.connection is not None:
             return self.connection.get_extra_info("sockname")
         return self._named(self.place or ("", 0))
 
     def getpeername(self):
+        if self._channel is not None and self._channel.remote is not None:
+            return self._named(self._channel.remote)
         if self.connection is None:
-            raise OSError(107, "Transport endpoint is not connected")
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         return self.connection.get_extra_info("peername")
 
     def _named(self, place):
@@ -65,29 +128,130 @@ class WorldSocket(_real):
             return place[0]
         return (*place, 0, 0) if self.family == socket.AF_INET6 else place
 
+    # Datagrams.
+
+    def recvfrom(self, size, flags=0):
+        while True:
+            received = self._datagrams().receive()
+            if received is not None:
+                data, sender = received
+                return data[:size], sender
+            self._would_block()
+
+    def recv(self, size, flags=0):
+        return self.recvfrom(size, flags)[0]
+
+    def recvfrom_into(self, buffer, size=0, flags=0):
+        view = memoryview(buffer).cast("B")
+        data, sender = self.recvfrom(size or len(view), flags)
+        view[:len(data)] = data
+        return len(data), sender
+
+    def recv_into(self, buffer, size=0, flags=0):
+        return self.recvfrom_into(buffer, size, flags)[0]
+
+    def send(self, data, flags=0):
+        return self._datagrams().send(data)
+
+    def sendto(self, data, *flags_and_address):
+        return self._datagrams().send(data, self._resolved(flags_and_address[-1]))
+
+    def _datagrams(self):
+        if self.type != socket.SOCK_DGRAM:
+            _refuse_streams()
+        if self._descriptor == -1:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        if self._channel is None:
+            self._open(None)
+        return self._channel
+
+    def _would_block(self):
+        if self._timeout != 0:
+            refuse("sockets that block", "setblocking(False), and let the loop wait: it has sock_recv() and others")()
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    # Who waits: what a selector would tell, as long as it holds.
+
+    def watch(self, loop, for_writing, handle):
+        """Let ``handle`` run whenever the socket is ready; null ends that. Answers the handle that did so before."""
+        before = self._handles.pop(for_writing, None)
+        if handle is not None:
+            self._watcher = loop
+            self._handles[for_writing] = handle
+            self._changed()
+        return before
+
+    def watched(self):
+        """The handles for reading and writing, of which there may be none; null when there is neither."""
+        return (self._handles.get(False), self._handles.get(True)) if self._handles else None
+
+    def _is_ready(self, for_writing):
+        if self._channel is None:
+            return for_writing
+        return self._channel.is_writable if for_writing else self._channel.is_readable
+
+    def _changed(self):
+        if not self._is_told and any(map(self._is_ready, self._handles)):
+            self._is_told = True
+            self._watcher.call_soon(self._tell)
+
+    def _tell(self):
+        self._is_told = False
+        for for_writing, handle in list(self._handles.items()):
+            if not handle.cancelled() and self._is_ready(for_writing):
+                handle._run()
+        self._changed()
+
+    # The rest.
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
     def close(self):
+        self._handles.clear()
+        self._descriptor = -1
+        if self._channel is not None:
+            self._channel.close()
         if self.connection is not None:
             self.take_connection().abort()
 
     def fileno(self):
-        return -1
+        if self._descriptor is None:
+            loop = asyncio._get_running_loop()
+            self._descriptor = -1 if loop is None else loop.world._descriptor_of(self)
+        return self._descriptor
+
+    def settimeout(self, seconds):
+        self._timeout = seconds
+
+    def setblocking(self, blocks):
+        self._timeout = None if blocks else 0.0
 
     def gettimeout(self):
-        return 0.0
+        return self._timeout
 
     def getblocking(self):
-        return False
+        return self._timeout != 0
 
     def getsockopt(self, *option):
         return 0
 
-    def _nothing(self, *arguments):
+    def setsockopt(self, level, option, *value):
+        if (level, option) == (socket.SOL_SOCKET, socket.SO_BROADCAST):
+            refuse("broadcasts", "send to each host")()
+        if (level, option) in _OF_MULTICAST:
+            refuse("multicast", "send to each host")()
+
+    def listen(self, *backlog):
         pass
 
-    settimeout = setblocking = setsockopt = listen = set_inheritable = _nothing
-    connect = connect_ex = accept = recv = recv_into = recvfrom = recvfrom_into = recvmsg = recvmsg_into = send = sendall = \
-        sendto = sendmsg = sendfile = shutdown = makefile = dup = detach = refuse(
-            "sockets that could be read and written", "use asyncio's streams and protocols")
+    def set_inheritable(self, inheritable):
+        pass
+
+    accept = recvmsg = recvmsg_into = sendall = sendmsg = sendfile = shutdown = makefile = dup = detach = _refuse_streams
 
     def __repr__(self):
         return f"<a socket of a simulated world, {self.getsockname()!r}>"

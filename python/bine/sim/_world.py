@@ -5,12 +5,14 @@ import dataclasses
 import inspect
 import itertools
 import traceback
+import weakref
 import zlib
 
 from .. import _bine
 from ._loop import WorldLoop
 
 _FIRST_PORT = 32768
+_FIRST_DESCRIPTOR = 1 << 20  # far from those of the system
 _TIMES_OF_THREADS = (0, 0.001, 0.004, 0.016, 0.064, 0.256)
 
 
@@ -43,6 +45,8 @@ class World:
         self._native = _bine.World(seed, choices, None if network is None else dataclasses.astuple(network), starts,
                                    BrokenPromise)
         self._numbers = itertools.count(1)
+        self._descriptors = itertools.count(_FIRST_DESCRIPTOR)
+        self._sockets = weakref.WeakValueDictionary()  # by descriptor
         self._hosts = {}
         self._waits = []
         self._exit = None
@@ -144,6 +148,15 @@ class World:
     def _remember(self, what):
         """For the hash of the run: that this comes now."""
         self._trace = zlib.crc32(f"{self._native.now} {what}".encode("utf-8", "backslashreplace"), self._trace)
+
+    def _descriptor_of(self, sock):
+        number = next(self._descriptors)
+        self._sockets[number] = sock
+        return number
+
+    def _socket_of(self, file):
+        """The socket of a descriptor, or of what has one; null when it is none of this world's."""
+        return self._sockets.get(file if isinstance(file, int) else file.fileno())
 
     def _time_of_a_thread(self):
         return _TIMES_OF_THREADS[self._native.choose("how long a thread takes", len(_TIMES_OF_THREADS))]
