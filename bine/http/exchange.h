@@ -42,6 +42,7 @@ public:
     Deferred<std::string_view> read();
     Deferred<std::string> read_all();
     void limit_body(uint64_t bytes) noexcept;
+    int body_status() const noexcept { return body_status_; }
 
     // For the ResponseWriter.
     Response& head() noexcept { return response_; }

@@ -36,6 +36,8 @@ Deferred<std::string> Request::body() {
     return exchange_->read_all();
 }
 
+int Request::body_status() const noexcept { return exchange_ ? exchange_->body_status() : 0; }
+
 void Request::limit_body(uint64_t bytes) noexcept {
     if (exchange_) exchange_->limit_body(bytes);
 }

@@ -65,6 +65,8 @@ public:
     // More, or less, than ServerOptions::body for this request; before the first read.
     void limit_body(uint64_t bytes) noexcept;
     bool has_body() const noexcept { return head_->has_body(); }
+    // What a handler that knows no better answers when the body could not be read: 413, 408, 400. 0: nothing is wrong with it.
+    int body_status() const noexcept;
     // When the body has been read to its end.
     http1::HeaderList trailers() const noexcept { return trailers_; }
 

@@ -2,6 +2,7 @@
 #include "bine/client/client.h"
 
 #include "bine/python/await.h"
+#include "bine/python/http_pieces.h"
 #include "bine/python/http_text.h"
 #include "bine/python/network.h"
 #include "bine/python/tls_context.h"
@@ -30,7 +31,8 @@ private:
     std::optional<http::Client> client_;
 };
 
-// An answer whose body is read bit by bit.
+// An answer whose body is read bit by bit. A piece is kept until Python takes it, so that nothing is lost when its wait is
+// cancelled at the last moment.
 class HeldResponse final : public Counted, public Pending {
 public:
     HeldResponse(Loop& loop, http::ClientResponse response) : loop_(loop), response_(std::move(response)) {
@@ -42,6 +44,9 @@ public:
     void close() noexcept { response_.reset(); }
     void loop_closes() noexcept override { response_.reset(); }
     int traverse(visitproc, void*) noexcept override { return 0; }
+
+    std::optional<std::string> piece;
+    bool is_awaited = false;
 
 private:
     Loop& loop_;
@@ -138,18 +143,35 @@ struct Asked {
     bool is_whole;
 };
 
-// method, url, headers, body, total time or None, redirects or None, whole. Nothing with an error set.
-std::optional<Asked> read_request(PyObject* args) {
-    const char *method = nullptr, *url = nullptr, *body = nullptr;
-    Py_ssize_t size = 0;
-    PyObject *headers = nullptr, *time = nullptr, *redirects = nullptr;
-    int whole = 1;
-    if (!PyArg_ParseTuple(args, "ssOz#OOp", &method, &url, &headers, &body, &size, &time, &redirects, &whole))
+// Of None, bytes, or (async function for the pieces, length or None). False with an error set.
+bool read_body_to_send(Loop& loop, PyObject* body, http::ClientRequest& request) {
+    if (body == Py_None) return true;
+    if (PyBytes_Check(body)) {
+        request.body(std::string(PyBytes_AS_STRING(body), static_cast<std::size_t>(PyBytes_GET_SIZE(body))));
+        return true;
+    }
+    PyObject *next = nullptr, *length = nullptr;
+    if (!PyArg_ParseTuple(body, "OO", &next, &length)) return false;
+    std::optional<uint64_t> bytes;
+    if (length != Py_None) bytes = PyLong_AsUnsignedLongLong(length);
+    if (PyErr_Occurred()) return false;
+    request.stream([&loop, kept = Kept(Object::borrowed(next))](
+                       http::RequestWriter& out) { return send_pieces(loop, kept.get(), out); },
+                   bytes);
+    return true;
+}
+
+// method, url, headers, body, total time or None, redirects or None, whole, expects "100 Continue". Nothing with an error set.
+std::optional<Asked> read_request(Loop& loop, PyObject* args) {
+    const char *method = nullptr, *url = nullptr;
+    PyObject *headers = nullptr, *body = nullptr, *time = nullptr, *redirects = nullptr;
+    int whole = 1, expects = 0;
+    if (!PyArg_ParseTuple(args, "ssOOOOpp", &method, &url, &headers, &body, &time, &redirects, &whole, &expects))
         return {};
     Asked asked{http::ClientRequest(method, url), whole != 0};
     const auto add = [&](std::string_view name, std::string_view value) { asked.request.add(name, value); };
-    if (!for_each_header(headers, add)) return {};
-    if (body) asked.request.body(std::string(body, static_cast<std::size_t>(size)));
+    if (!for_each_header(headers, add) || !read_body_to_send(loop, body, asked.request)) return {};
+    asked.request.expect_continue(expects != 0);
     if (time != Py_None) {
         const double seconds = PyFloat_AsDouble(time);
         if (PyErr_Occurred()) return {};
@@ -166,9 +188,9 @@ std::optional<Asked> read_request(PyObject* args) {
 PyObject* send(PyObject* self, PyObject* args) {
     HeldClient& held = held_by<HeldClient>(self);
     return translated([&]() -> PyObject* {
-        auto asked = read_request(args);
-        if (!asked) return nullptr;
         Loop& loop = held.loop();
+        auto asked = read_request(loop, args);
+        if (!asked) return nullptr;
         if (!held.client()) return PyErr_SetString(PyExc_RuntimeError, "the client is closed"), nullptr;
         if (asked->is_whole) {
             return as_future(
@@ -200,11 +222,27 @@ PyObject* close_client(PyObject* self, PyObject*) {
     Py_RETURN_NONE;
 }
 
-PyObject* read_body(PyObject* self, PyObject*) {
+// The next piece is there when this ends.
+Deferred<> fill(Ref<HeldResponse> held) {
+    if (held->piece || !held->response()) co_return;
+    const Raised awaited(held->is_awaited);
+    Deferred<std::string> read = held->response()->read();
+    held->piece = co_await std::move(read);
+}
+
+PyObject* wait_for_body(PyObject* self, PyObject*) {
     HeldResponse& held = held_by<HeldResponse>(self);
-    return as_future(
-        held.loop(), [&] { return held.response() ? held.response()->read() : ready(std::string()); },
-        [](const std::string& piece) { return bytes_of(piece); });
+    if (held.is_awaited)
+        return PyErr_SetString(PyExc_RuntimeError, "this body is being read already; one reads at a time"), nullptr;
+    const Ref<HeldResponse> kept(&held);
+    return as_future(held.loop(), [&] { return fill(kept); }, [] { return Object::borrowed(Py_None); });
+}
+
+// The piece that was waited for, empty at the end.
+PyObject* take_body(PyObject* self, PyObject*) {
+    HeldResponse& held = held_by<HeldResponse>(self);
+    const std::optional<std::string> piece = std::exchange(held.piece, std::nullopt);
+    return bytes_of(piece ? std::string_view(*piece) : std::string_view()).release();
 }
 
 PyObject* close_body(PyObject* self, PyObject*) {
@@ -231,7 +269,8 @@ PyMethodDef client_methods[] = {
     {nullptr, nullptr, 0, nullptr},
 };
 PyMethodDef body_methods[] = {
-    {"read", read_body, METH_NOARGS, nullptr},
+    {"wait", wait_for_body, METH_NOARGS, nullptr},
+    {"take", take_body, METH_NOARGS, nullptr},
     {"close", close_body, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -7,6 +7,7 @@
 #include "bine/http/server.h"
 
 #include "bine/python/await.h"
+#include "bine/python/http_pieces.h"
 #include "bine/python/http_text.h"
 #include "bine/python/names.h"
 #include "bine/python/network.h"
@@ -25,11 +26,16 @@ struct Target final : Counted {
     bool streams = false;  // the body is read by the handler, bit by bit
 };
 
-// A request as long as its handler may ask for its body.
+// A request as long as its handler may ask for its body. What has been read is kept until the handler takes it, so that
+// nothing is lost when its wait is cancelled at the last moment.
 struct Door final : Counted {
     Door(Loop& l, http::Request& r) : loop(&l), request(&r) {}
     Loop* loop;
     http::Request* request;
+    std::optional<std::string> piece;
+    int status = 0;  // of a body that could not be read, and why
+    std::string why;
+    bool is_awaited = false;
 };
 
 // Shuts the door when the handler, or the stream that it answered with, is over.
@@ -46,14 +52,44 @@ private:
     Ref<Door> door_;
 };
 
-PyObject* read_request_body(PyObject* self, PyObject*) {
-    Door& door = **static_cast<Ref<Door>*>(PyCapsule_GetPointer(self, nullptr));
-    if (!door.request) return PyErr_SetString(PyExc_ConnectionError, "the request is over"), nullptr;
-    return as_future(
-        *door.loop, [&] { return door.request->read(); }, [](std::string_view piece) { return bytes_of(piece); });
+// The next piece is there when this ends, or what went wrong.
+Deferred<> fill(Ref<Door> door) {
+    if (door->piece || door->status != 0) co_return;
+    const Raised awaited(door->is_awaited);
+    Deferred<std::string_view> read = door->request->read();
+    const Result<std::string_view> piece = co_await std::move(read).as_result();
+    if (piece) {
+        door->piece.emplace(*piece);
+        co_return;
+    }
+    door->status = door->request ? door->request->body_status() : 0;
+    door->why = piece.error().text();
+    if (door->status == 0) throw piece.error();
 }
-PyMethodDef read_method = {"read", read_request_body, METH_NOARGS, nullptr};
 
+Door& door_of(PyObject* capsule) noexcept { return **static_cast<Ref<Door>*>(PyCapsule_GetPointer(capsule, nullptr)); }
+
+PyObject* wait_for_body(PyObject* self, PyObject*) {
+    Door& door = door_of(self);
+    if (!door.request) return PyErr_SetString(PyExc_ConnectionError, "the request is over"), nullptr;
+    if (door.is_awaited)
+        return PyErr_SetString(PyExc_RuntimeError, "this body is being read already; one reads at a time"), nullptr;
+    const Ref<Door> kept(&door);
+    return as_future(*door.loop, [&] { return fill(kept); }, [] { return Object::borrowed(Py_None); });
+}
+
+// The piece that was waited for, empty at the end, or (status, why) for a body that cannot be read.
+PyObject* take_body(PyObject* self, PyObject*) {
+    Door& door = door_of(self);
+    if (door.status != 0) return Py_BuildValue("(is)", door.status, door.why.c_str());
+    const std::optional<std::string> piece = std::exchange(door.piece, std::nullopt);
+    return bytes_of(piece ? std::string_view(*piece) : std::string_view()).release();
+}
+
+PyMethodDef wait_method = {"wait", wait_for_body, METH_NOARGS, nullptr};
+PyMethodDef take_method = {"take", take_body, METH_NOARGS, nullptr};
+
+// (wait, take)
 Object reader_of(const Ref<Door>& door) {
     auto* share = new Ref<Door>(door);
     const Object capsule = Object::owned(PyCapsule_New(
@@ -62,7 +98,9 @@ Object reader_of(const Ref<Door>& door) {
         delete share;
         return Object();
     }
-    return Object::owned(PyCFunction_New(&read_method, capsule.get()));
+    const Object wait = Object::owned(PyCFunction_New(&wait_method, capsule.get()));
+    const Object take = Object::owned(PyCFunction_New(&take_method, capsule.get()));
+    return wait && take ? Object::owned(PyTuple_Pack(2, wait.get(), take.get())) : Object();
 }
 
 Object params_of(const Target& target, const http::Request& request) {
@@ -99,22 +137,12 @@ void report(Loop& loop, const Error& error) {
     (void)loop.callback_failed(nullptr);
 }
 
-// One piece of a body after the other, from an async function that answers bytes, and None at the end.
-Deferred<> send_pieces(Loop& loop, PyObject* next, http::ResponseWriter& out) {
-    for (;;) {
-        Function<Object()> call = [next] { return Object::owned(PyObject_CallNoArgs(next)); };
-        Deferred<Kept> called = as_deferred(loop, std::move(call));
-        const Result<Kept> piece = co_await std::move(called).as_result();
-        if (!piece) {
-            if (!piece.error().is(Errc::cancelled)) report(loop, piece.error());
-            throw piece.error();
-        }
-        if (piece->get() == Py_None) co_return;
-        std::string bytes(PyBytes_AS_STRING(piece->get()), static_cast<std::size_t>(PyBytes_GET_SIZE(piece->get())));
-        Output output;
-        output.append(bytes);
-        co_await out.write(std::move(output));
-    }
+Deferred<> stream(Loop& loop, PyObject* next, http::ResponseWriter& out) {
+    Deferred<> sending = send_pieces(loop, next, out);
+    const Result<> sent = co_await std::move(sending).as_result();
+    if (sent) co_return;
+    if (carried_exception(sent.error())) report(loop, sent.error());
+    throw sent.error();
 }
 
 // Of (status, headers, body), which the Python above has seen to.
@@ -128,9 +156,8 @@ http::Response response_of(Loop& loop, PyObject* parts, Opened& opened) {
         output.append(std::string_view(PyBytes_AS_STRING(body), static_cast<std::size_t>(PyBytes_GET_SIZE(body))));
         response.body(std::move(output));
     } else {
-        response =
-            http::Response::stream([&loop, next = Kept(Object::borrowed(body)), kept = std::move(opened)](
-                                       http::ResponseWriter& out) { return send_pieces(loop, next.get(), out); });
+        response = http::Response::stream([&loop, next = Kept(Object::borrowed(body)), kept = std::move(opened)](
+                                              http::ResponseWriter& out) { return stream(loop, next.get(), out); });
         response.status(status);
     }
     const auto add = [&](std::string_view name, std::string_view value) { response.add(name, value); };

@@ -65,55 +65,85 @@ def _charset_of(headers):
     return match[1] if match else "utf-8"
 
 
-# The client.
+class _Message:
+    """What has a head and a body, which is there as a whole or comes bit by bit: the part that is its body."""
 
+    __slots__ = ("headers", "_body", "_wait", "_take", "_rest")
 
-class Answer:
-    """What a server answered. Of a streamed one ``async for piece in answer`` reads the body; it has to be read or closed."""
-
-    def __init__(self, status, reason, headers, url, history, body):
-        self.status = status
-        self.reason = reason
+    def __init__(self, headers, body):
         self.headers = Headers(headers)
-        self.url = url
-        self.history = history
-        self._body = body
-
-    @property
-    def ok(self):
-        """Whether the status is one of success, 200 to 299."""
-        return 200 <= self.status < 300
+        # `_rest`: what has come and has not been read. Of a body that comes, `_wait` waits for the next piece, and `_take` has it.
+        if isinstance(body, bytes):
+            self._body, self._wait, self._take, self._rest = body, None, None, memoryview(body)
+        else:
+            self._body, (self._wait, self._take), self._rest = None, body, memoryview(b"")
 
     @property
     def body(self):
-        """The whole body, decoded."""
-        if not isinstance(self._body, bytes):
-            raise RuntimeError("the body of this answer is streamed: read it with `async for`, or with read()")
+        """The whole body."""
+        if self._body is None:
+            raise RuntimeError("this body is streamed: read it with `async for`, or with read()")
         return self._body
 
     def text(self, encoding=None):
-        """The body as str, in the encoding that the answer names."""
+        """The body as str, in the encoding that the head names."""
         return self.body.decode(encoding or _charset_of(self.headers), "replace")
 
     def json(self):
         """What the body says in JSON."""
         return _json.loads(self.body)
 
-    async def read(self):
-        """The next piece of a streamed body; b"" at its end."""
-        if isinstance(self._body, bytes):
-            piece, self._body = self._body, b""
-            return piece
-        return await self._body.read()
+    async def read(self, most=-1):
+        """At most so many bytes, as soon as there are some; b"" at the end of the body. Without a number: all that is left."""
+        if most < 0:
+            return b"".join([piece async for piece in self])
+        if most and not self._rest:
+            self._rest = memoryview(await self._next())
+        piece, self._rest = self._rest[:most], self._rest[most:]
+        return bytes(piece)
 
     async def __aiter__(self):
-        while piece := await self.read():
+        """The pieces of the body, as they come."""
+        while True:
+            rest, self._rest = self._rest, memoryview(b"")
+            piece = bytes(rest) if rest else await self._next()
+            if not piece:
+                return
             yield piece
+
+    async def _next(self):
+        if self._wait is None:
+            return b""
+        await self._wait()
+        piece = self._take()
+        if isinstance(piece, tuple):
+            raise HTTPError(*piece)
+        return piece
+
+
+# The client.
+
+
+class Answer(_Message):
+    """What a server answered. Of a streamed one ``async for piece in answer`` reads the body; it has to be read or closed."""
+
+    def __init__(self, status, reason, headers, url, history, body):
+        super().__init__(headers, body if isinstance(body, bytes) else (body.wait, body.take))
+        self.status = status
+        self.reason = reason
+        self.url = url
+        self.history = history
+        self._below = body
+
+    @property
+    def ok(self):
+        """Whether the status is one of success, 200 to 299."""
+        return 200 <= self.status < 300
 
     def close(self):
         """Give up what has not been read."""
-        if not isinstance(self._body, bytes):
-            self._body.close()
+        if not isinstance(self._below, bytes):
+            self._below.close()
 
     async def __aenter__(self):
         return self
@@ -141,10 +171,12 @@ class Client:
             user_agent=user_agent, proxy=proxy, unix_path=unix, decode=decode)
 
     async def request(self, method, url, *, params=None, headers=(), body=None, json=None, form=None, timeout=None, redirects=None,
-                      stream=False):
+                      stream=False, expect_continue=False):
         """Ask, and come to an Answer. Whatever its status, an answer is no exception; OSError and its kin say that there is none.
 
-        params: for the URL's query. body: bytes or str; json, form: what is sent as such. stream: the head alone is waited for.
+        params: for the URL's query. body: bytes, str, or an asynchronous iterator of them, which is read no faster than the server
+        does; json, form: what is sent as such. stream: the head alone is waited for. expect_continue: the body is sent when the
+        server has said that it wants it, or has said nothing for a while.
         """
         if params:
             query = urllib.parse.urlencode(params, doseq=True)
@@ -153,7 +185,11 @@ class Client:
         body, kind = _encoded(body, json, form)
         if kind and not any(name.lower() == "content-type" for name, _ in fields):
             fields.append(("Content-Type", kind))
-        return Answer(*await self._below.send(method.upper(), url, fields, body, timeout, redirects, not stream))
+        if callable(body):
+            length = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
+            fields = [field for field in fields if field[0].lower() != "content-length"]
+            body = body, length
+        return Answer(*await self._below.send(method.upper(), url, fields, body, timeout, redirects, not stream, expect_continue))
 
     async def get(self, url, **options):
         return await self.request("GET", url, **options)
@@ -182,7 +218,7 @@ class Client:
 
 
 def _encoded(body, json, form):
-    """The bytes of a body, None for none, and their type."""
+    """The bytes of a body, or an async function for the pieces of one; None for none; and its type."""
     if sum(given is not None for given in (body, json, form)) > 1:
         raise TypeError("a request has one body: give one of body, json and form")
     if json is not None:
@@ -191,6 +227,8 @@ def _encoded(body, json, form):
         return urllib.parse.urlencode(form, doseq=True).encode(), "application/x-www-form-urlencoded"
     if isinstance(body, str):
         return body.encode(), "text/plain; charset=utf-8"
+    if isinstance(body, AsyncIterable):
+        return _reading(body.__aiter__()), "application/octet-stream"
     return (None, None) if body is None else (bytes(body), "application/octet-stream")
 
 
@@ -243,24 +281,22 @@ class HTTPError(Exception):
         self.headers = headers
 
 
-class Request:
-    """What a handler gets."""
+class Request(_Message):
+    """What a handler gets. The body is there as a whole: `body`, `text()`, `json()`. For a handler with ``stream=True`` it is
+    what the client has sent of it by now: ``async for piece in request`` and ``await request.read(n)`` wait for more.
+    """
 
-    __slots__ = ("method", "target", "path", "query_string", "headers", "body", "peer", "params", "_read", "_query")
+    __slots__ = ("method", "target", "path", "query_string", "peer", "params", "_query")
 
     def __init__(self, method, target, path, query, headers, body, peer, params):
+        super().__init__(headers, body)
         self.method = method
         self.target = target              # as it was sent
         self.path = path                  # decoded
         self.query_string = query
-        self.headers = Headers(headers)
         self.peer = peer
         self.params = params              # by the names in the pattern of the route
         self._query = None
-        self._read = None
-        self.body = body                  # bytes; None where it is streamed
-        if not isinstance(body, bytes):
-            self.body, self._read = None, body
 
     @property
     def query(self):
@@ -270,21 +306,6 @@ class Request:
             for name, value in urllib.parse.parse_qsl(self.query_string, keep_blank_values=True):
                 self._query.setdefault(name, value)
         return self._query
-
-    def text(self):
-        return self.body.decode(_charset_of(self.headers), "replace")
-
-    def json(self):
-        return _json.loads(self.body)
-
-    async def __aiter__(self):
-        """The pieces of the body: as they come where they are streamed, else all of it at once."""
-        if self._read is None:
-            if self.body:
-                yield self.body
-            return
-        while piece := await self._read():
-            yield piece
 
     def __repr__(self):
         return f"<Request {self.method} {self.target}>"
@@ -350,7 +371,9 @@ def _calling(handler):
     def call(*parts):
         try:
             answer = handler(Request(*parts))
-            return _finishing(answer) if inspect.isawaitable(answer) else _parts_of(answer)
+            if inspect.isawaitable(answer) or isinstance(answer, AsyncIterable):
+                return _finishing(answer)
+            return _parts_of(answer)
         except HTTPError as error:
             return _refusal(error)
 
@@ -359,9 +382,22 @@ def _calling(handler):
 
 async def _finishing(answer):
     try:
-        return _parts_of(await answer)
+        return await _with_first_piece(_parts_of(await answer if inspect.isawaitable(answer) else answer))
     except HTTPError as error:
         return _refusal(error)
+
+
+async def _with_first_piece(parts):
+    """As long as nothing of a body is there, an HTTPError is still an answer."""
+    status, headers, body = parts
+    if isinstance(body, bytes):
+        return parts
+    first = [await body()]
+
+    async def next_piece():
+        return first.pop() if first else await body()
+
+    return status, headers, next_piece
 
 
 class Router:

@@ -3,6 +3,9 @@
 import asyncio
 import gc
 import os
+import re
+import socket
+import struct
 import unittest
 
 import bine
@@ -305,21 +308,6 @@ class HttpCases:
         self.complete(main())
         self.assertEqual([report["exception"] for report in self.take_reported()], [wrong])
 
-    def test_a_body_is_read_bit_by_bit(self):
-        async def main():
-            async def handler(request):
-                self.assertIsNone(request.body)
-                size = 0
-                async for piece in request:
-                    size += len(piece)
-                return str(size)
-
-            async with await self.serve(handler, stream=True, limit=1 << 30) as server:
-                body = os.urandom(1 << 20) * 3
-                self.assertEqual((await bine.http.post(url_of(server), body)).text(), str(len(body)))
-
-        self.complete(main())
-
     def test_a_body_that_is_too_large_is_413(self):
         async def main():
             async with await self.serve(lambda request: "taken", limit=1000) as server:
@@ -376,12 +364,456 @@ class HttpCases:
         self.assertEqual(len(self.take_reported()), 1)
 
 
-class OnBine(HttpCases, LoopCase):
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+GET = b"GET /next HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def fixed(size):
+    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size
+
+
+async def speak(server, *pieces):
+    """A connection on which this has been said."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.address[1])
+    for piece in pieces:
+        writer.write(piece)
+    return reader, writer
+
+
+async def read_answer(reader):
+    """(status, body) of an answer with a length."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"Content-Length: (\d+)", head)
+    return int(head.split()[1]), await reader.readexactly(int(length[1]) if length else 0)
+
+
+class BodyCases:
+    """Bodies that come and go bit by bit."""
+
+    async def echo(self, request):
+        if request.method == "GET":
+            return "next"
+        return b"".join([piece async for piece in request])
+
+    def test_a_handler_reads_a_body_as_it_comes(self):
+        async def main():
+            seen = []
+
+            async def handler(request):
+                with self.assertRaisesRegex(RuntimeError, "streamed"):
+                    request.body
+                async for piece in request:
+                    seen.append(piece)
+                return b"".join(seen)
+
+            async with await self.serve(handler, stream=True) as server:
+                for head, parts in ((fixed(9), (b"one", b"two", b"six")),
+                                    (CHUNKED, (b"3\r\none\r\n", b"3\r\ntwo\r\n", b"3\r\nsix\r\n0\r\n\r\n"))):
+                    del seen[:]
+                    reader, writer = await speak(server, head)
+                    for number, part in enumerate(parts, 1):
+                        writer.write(part)
+                        await until(lambda: len(seen) == number)
+                    self.assertEqual(seen, [b"one", b"two", b"six"])
+                    self.assertEqual(await read_answer(reader), (200, b"onetwosix"))
+                    writer.close()
+
+        self.complete(main())
+
+    def test_a_body_is_read_by_the_number(self):
+        async def main():
+            async def handler(request):
+                read = [await request.read(2), await request.read(0), await request.read(3), await request.read()]
+                return [part.decode() for part in (*read, await request.read(), await request.read(5))]
+
+            for stream in (True, False):
+                async with await self.serve(handler, stream=stream) as server:
+                    answer = await bine.http.post(url_of(server), b"0123456789")
+                    self.assertEqual(answer.json(), ["01", "", "234", "56789", "", ""])
+                    answer = await bine.http.post(url_of(server))
+                    self.assertEqual(answer.json(), [""] * 6)
+                    answer = await bine.http.post(url_of(server), b"0123456789", stream=stream)
+                    self.assertEqual(await answer.read(4), b'["01')
+                    self.assertEqual(await answer.read(), b'", "", "234", "56789", "", ""]')
+                    self.assertEqual(await answer.read(), b"")
+
+        self.complete(main())
+
+    def test_a_sender_goes_no_faster_than_the_handler_reads(self):
+        async def main():
+            go_on = asyncio.Event()
+
+            async def handler(request):
+                await go_on.wait()
+                return str(len(await request.read()))
+
+            async with await self.serve(handler, stream=True, limit=1 << 30) as server:
+                size = 64 << 20
+                reader, writer = await speak(server, fixed(size))
+                writer.transport.set_write_buffer_limits(1 << 16)
+                sent = 0
+
+                async def send():
+                    nonlocal sent
+                    while sent < size:
+                        writer.write(bytes(1 << 16))
+                        await writer.drain()
+                        sent += 1 << 16
+
+                sending = asyncio.ensure_future(send())
+                await asyncio.sleep(0.1)
+                self.assertLess(sent, size / 2)
+                go_on.set()
+                self.assertEqual(await read_answer(reader), (200, b"%d" % size))
+                await sending
+                writer.close()
+
+        self.complete(main())
+
+    def test_what_is_wrong_with_a_body_is_the_answer_of_a_handler_that_does_not_mind(self):
+        async def main():
+            seen = []
+
+            async def handler(request):
+                try:
+                    return str(len(await request.read()))
+                except bine.http.HTTPError as error:
+                    seen.append((error.status, error.text))
+                    raise
+
+            async with await self.serve(handler, stream=True, limit=1000) as server:
+                for said, status in ((fixed(1001), 413), (CHUNKED + b"3e9\r\n" + bytes(1001), 413), (CHUNKED + b"nonsense\r\n", 400)):
+                    reader, writer = await speak(server, said)
+                    self.assertEqual((await read_answer(reader))[0], status)
+                    self.assertEqual(await reader.read(), b"")  # what follows could not be told from the body
+                    writer.close()
+                reader, writer = await speak(server, fixed(10), b"half")
+                writer.write_eof()
+                self.assertEqual((await read_answer(reader))[0], 400)
+                writer.close()
+                self.assertEqual([status for status, _ in seen], [413, 413, 400, 400])
+                self.assertIn("ended inside", seen[-1][1])
+
+        self.complete(main())
+
+    def test_a_handler_may_mind_what_is_wrong_with_a_body(self):
+        async def main():
+            async def handler(request):
+                try:
+                    await request.read()
+                except bine.http.HTTPError as error:
+                    return bine.http.Response(f"not that much: {error.status}", status=507)
+
+            async with await self.serve(handler, stream=True, limit=10) as server:
+                answer = await bine.http.post(url_of(server), b"x" * 11)
+                self.assertEqual((answer.status, answer.text()), (507, "not that much: 413"))
+
+        self.complete(main())
+
+    def test_a_client_that_goes_away_inside_of_its_body_ends_the_handler(self):
+        async def main():
+            seen = []
+
+            async def handler(request):
+                seen.append(await request.read(4))
+                try:
+                    await asyncio.create_task(request.read(100))
+                except asyncio.CancelledError:
+                    seen.append("cancelled")
+                    raise
+
+            async with await self.serve(handler, stream=True) as server:
+                reader, writer = await speak(server, fixed(10), b"half")
+                await until(lambda: seen)
+                writer.write(b"more")
+                # What has come and the end that it comes to are seen in one turn.
+                writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.transport.abort()
+                await until(lambda: len(seen) == 2 or server.connections == 0)
+                await asyncio.sleep(0.01)
+                self.assertEqual(seen[0], b"half")
+                self.assertIn(seen[1:], ([], ["cancelled"]))  # it may have read the rest before
+
+        self.complete(main())
+
+    def test_a_handler_need_not_read(self):
+        async def main():
+            async def handler(request):
+                return "unread" if request.path == "/" else "next"
+
+            async with await self.serve(handler, stream=True) as server:
+                for body in (fixed(5) + b"hello", CHUNKED + b"5\r\nhello\r\n0\r\n\r\n"):
+                    reader, writer = await speak(server, body, GET)
+                    self.assertEqual(await read_answer(reader), (200, b"unread"))
+                    self.assertEqual(await read_answer(reader), (200, b"next"))
+                    writer.close()
+                # So much of it that the connection is not worth it.
+                reader, writer = await speak(server, fixed(1 << 19), b"hello")
+                self.assertEqual(await read_answer(reader), (200, b"unread"))
+                self.assertEqual(await reader.read(), b"")
+                writer.close()
+
+        self.complete(main())
+
+    def test_a_handler_may_stop_reading(self):
+        async def main():
+            async def handler(request):
+                return await request.read(2) if request.path == "/" else "next"
+
+            async with await self.serve(handler, stream=True) as server:
+                reader, writer = await speak(server, fixed(5), b"hello", GET)
+                self.assertEqual(await read_answer(reader), (200, b"he"))
+                self.assertEqual(await read_answer(reader), (200, b"next"))
+                writer.close()
+
+        self.complete(main())
+
+    def test_requests_may_wait_behind_a_body(self):
+        async def main():
+            async with await self.serve(self.echo, stream=True) as server:
+                reader, writer = await speak(server, fixed(3), b"one", CHUNKED, b"3\r\ntwo\r\n0\r\n\r\n", GET, fixed(3), b"six")
+                self.assertEqual([await read_answer(reader) for _ in range(4)],
+                                 [(200, b"one"), (200, b"two"), (200, b"next"), (200, b"six")])
+                writer.close()
+
+        self.complete(main())
+
+    def test_who_asks_before_sending_is_told_when_the_handler_reads(self):
+        async def main():
+            read = asyncio.Event()
+
+            async def handler(request):
+                if request.headers.get("x-refuse"):
+                    return bine.http.Response("no", status=403)
+                await read.wait()
+                return await request.read()
+
+            expecting = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n%b\r\n"
+            async with await self.serve(handler, stream=True) as server:
+                reader, writer = await speak(server, expecting % b"")
+                asked = asyncio.ensure_future(reader.readuntil(b"\r\n\r\n"))
+                await asyncio.sleep(0.02)
+                self.assertFalse(asked.done())
+                read.set()
+                self.assertIn(b" 100 ", await asked)
+                writer.write(b"hello")
+                self.assertEqual(await read_answer(reader), (200, b"hello"))
+                writer.close()
+                reader, writer = await speak(server, expecting % b"X-Refuse: 1\r\n")
+                self.assertEqual(await read_answer(reader), (403, b"no"))
+                writer.close()
+                answer = await bine.http.post(url_of(server), b"asked first", expect_continue=True)
+                self.assertEqual(answer.body, b"asked first")
+
+        self.complete(main())
+
+    def test_a_wait_for_a_body_may_be_given_up_and_loses_nothing(self):
+        async def main():
+            async def handler(request):
+                got = b""
+                while True:
+                    try:
+                        piece = await asyncio.wait_for(request.read(100), 0.0005)
+                    except asyncio.TimeoutError:
+                        continue
+                    if not piece:
+                        return got
+                    got += piece
+
+            async with await self.serve(handler, stream=True) as server:
+                body = os.urandom(100)
+                reader, writer = await speak(server, fixed(len(body)))
+                for at in range(len(body)):
+                    writer.write(body[at:at + 1])
+                    await asyncio.sleep(0.0005)
+                self.assertEqual(await read_answer(reader), (200, body))
+                writer.close()
+
+        self.complete(main())
+
+    def test_one_reads_at_a_time(self):
+        async def main():
+            async def handler(request):
+                first = asyncio.ensure_future(request.read(10))
+                await asyncio.sleep(0)
+                with self.assertRaisesRegex(RuntimeError, "already"):
+                    await request.read(10)
+                return await first
+
+            async with await self.serve(handler, stream=True) as server:
+                reader, writer = await speak(server, fixed(5))
+                await asyncio.sleep(0.01)
+                writer.write(b"hello")
+                self.assertEqual(await read_answer(reader), (200, b"hello"))
+                writer.close()
+
+        self.complete(main())
+
+    def test_a_body_is_over_with_its_request(self):
+        async def main():
+            kept = []
+
+            async def handler(request):
+                kept.append(request)
+                return "done"
+
+            async with await self.serve(handler, stream=True) as server:
+                self.assertEqual((await bine.http.post(url_of(server), b"x" * 100)).text(), "done")
+                with self.assertRaises(ConnectionError):
+                    await kept[0].read()
+
+        self.complete(main())
+
+    def test_a_body_goes_through_a_handler_piece_by_piece(self):
+        async def main():
+            async def handler(request):
+                async for piece in request:
+                    yield piece.upper()
+
+            async with await self.serve(handler, stream=True, limit=100) as server:
+                reader, writer = await speak(server, CHUNKED)
+                for word in (b"one", b"two"):
+                    writer.write(b"3\r\n%b\r\n" % word)
+                    self.assertIn(word.upper(), await reader.readuntil(word.upper()))
+                writer.write(b"0\r\n\r\n")
+                self.assertEqual(await reader.readuntil(b"0\r\n\r\n"), b"\r\n0\r\n\r\n")
+                writer.close()
+                self.assertEqual((await bine.http.post(url_of(server), b"x" * 101)).status, 413)
+
+        self.complete(main())
+
+    def test_a_stream_may_still_be_refused_before_its_first_piece(self):
+        async def main():
+            async def handler(request):
+                if request.path == "/":
+                    raise bine.http.HTTPError(403, "not for you")
+                yield b"for you"
+
+            async with await self.serve(handler) as server:
+                answer = await bine.http.get(url_of(server))
+                self.assertEqual((answer.status, answer.text()), (403, "not for you"))
+                self.assertEqual((await bine.http.get(url_of(server, "/mine"))).text(), "for you")
+
+        self.complete(main())
+
+    # Bodies that a client sends.
+
+    def test_a_body_is_sent_from_an_iterator(self):
+        async def main():
+            async def pieces():
+                for word in ("one", b"", b"two", bytearray(b"six")):
+                    await asyncio.sleep(0)
+                    yield word
+
+            async def handler(request):
+                self.assertEqual(request.headers["content-type"], "application/octet-stream")
+                return [request.headers.get("transfer-encoding", ""), request.headers.get("content-length", ""), request.text()]
+
+            async with await self.serve(handler) as server:
+                self.assertEqual((await bine.http.post(url_of(server), pieces())).json(), ["chunked", "", "onetwosix"])
+                answer = await bine.http.put(url_of(server), pieces(), headers={"content-length": "9"})
+                self.assertEqual(answer.json(), ["", "9", "onetwosix"])
+                for length in ("8", "10"):
+                    with self.assertRaises(Exception) as raised:
+                        await bine.http.put(url_of(server), pieces(), headers={"content-length": length})
+                    self.assertIn("Content-Length", str(raised.exception))
+
+        self.complete(main())
+
+    def test_much_is_sent_no_faster_than_it_is_read(self):
+        async def main():
+            sent = 0
+            go_on = asyncio.Event()
+
+            async def pieces():
+                nonlocal sent
+                for _ in range(1024):
+                    sent += 1 << 16
+                    yield bytes(1 << 16)
+
+            async def handler(request):
+                await go_on.wait()
+                return str(len(await request.read()))
+
+            async with await self.serve(handler, stream=True, limit=1 << 30) as server:
+                asking = asyncio.ensure_future(bine.http.post(url_of(server), pieces()))
+                await asyncio.sleep(0.1)
+                self.assertLess(sent, 32 << 20)
+                go_on.set()
+                self.assertEqual((await asking).text(), str(64 << 20))
+
+        self.complete(main())
+
+    def test_what_an_iterator_raises_is_raised(self):
+        async def main():
+            wrong = LookupError("half-way")
+            ended = []
+
+            async def pieces():
+                yield b"half"
+                raise wrong
+
+            async def handler(request):
+                try:
+                    await request.read()
+                finally:
+                    ended.append(True)
+
+            async with await self.serve(handler, stream=True) as server:
+                with self.assertRaises(LookupError) as raised:
+                    await bine.http.post(url_of(server), pieces())
+                self.assertIs(raised.exception, wrong)
+                await until(lambda: ended)
+
+        self.complete(main())
+
+    def test_an_iterator_ends_when_the_server_has_answered(self):
+        async def main():
+            ended = asyncio.Event()
+
+            async def pieces():
+                try:
+                    while True:
+                        yield bytes(1 << 16)
+                        await asyncio.sleep(0)
+                finally:
+                    ended.set()
+
+            async def handler(request):
+                await request.read(1)
+                return bine.http.Response("enough", status=413)
+
+            async with await self.serve(handler, stream=True, limit=1 << 40) as server:
+                answer = await bine.http.post(url_of(server), pieces())
+                self.assertEqual((answer.status, answer.text()), (413, "enough"))
+                await ended.wait()
+
+        self.complete(main())
+
+    def test_a_body_that_cannot_be_had_again_is_not_sent_again(self):
+        async def main():
+            async def pieces():
+                yield b"once"
+
+            async def handler(request):
+                if request.path == "/":
+                    return bine.http.Response(status=307, headers={"Location": "/there"})
+                return request.body
+
+            async with await self.serve(handler) as server:
+                self.assertEqual((await bine.http.post(url_of(server), b"twice")).body, b"twice")
+                with self.assertRaisesRegex(Exception, "sent again"):
+                    await bine.http.post(url_of(server), pieces())
+
+        self.complete(main())
+
+
+class OnBine(HttpCases, BodyCases, LoopCase):
     def take_reported(self):
         return self.take_reports()
 
 
-class AsGuest(HttpCases, unittest.TestCase):
+class AsGuest(HttpCases, BodyCases, unittest.TestCase):
     """The same on asyncio's own loop."""
 
     reports = ()
