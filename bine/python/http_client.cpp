@@ -14,20 +14,24 @@ namespace {
 // Ends with its loop at the latest.
 class HeldClient final : public Counted, public Pending {
 public:
-    HeldClient(Loop& loop, const http::ClientOptions& options, const tls::Context* tls) : loop_(loop) {
+    HeldClient(Loop& loop, const http::ClientOptions& options, const tls::Context* tls) : loop_(&loop) {
         tls ? client_.emplace(loop.reactor(), options, *tls) : client_.emplace(loop.reactor(), options);
         loop.add(*this);
     }
 
-    Loop& loop() noexcept { return loop_; }
+    // Null when it is closed.
+    Loop* loop() noexcept { return loop_; }
     // Null when it was closed.
     http::Client* client() noexcept { return client_ ? &*client_ : nullptr; }
     void close() noexcept { client_.reset(); }
-    void loop_closes() noexcept override { client_.reset(); }
+    void loop_closes() noexcept override {
+        loop_ = nullptr;
+        client_.reset();
+    }
     int traverse(visitproc, void*) noexcept override { return 0; }
 
 private:
-    Loop& loop_;
+    Loop* loop_;
     std::optional<http::Client> client_;
 };
 
@@ -35,21 +39,25 @@ private:
 // cancelled at the last moment.
 class HeldResponse final : public Counted, public Pending {
 public:
-    HeldResponse(Loop& loop, http::ClientResponse response) : loop_(loop), response_(std::move(response)) {
+    HeldResponse(Loop& loop, http::ClientResponse response) : loop_(&loop), response_(std::move(response)) {
         loop.add(*this);
     }
 
-    Loop& loop() noexcept { return loop_; }
+    // Null when it is closed.
+    Loop* loop() noexcept { return loop_; }
     http::ClientResponse* response() noexcept { return response_ ? &*response_ : nullptr; }
     void close() noexcept { response_.reset(); }
-    void loop_closes() noexcept override { response_.reset(); }
+    void loop_closes() noexcept override {
+        loop_ = nullptr;
+        response_.reset();
+    }
     int traverse(visitproc, void*) noexcept override { return 0; }
 
     std::optional<std::string> piece;
     bool is_awaited = false;
 
 private:
-    Loop& loop_;
+    Loop* loop_;
     std::optional<http::ClientResponse> response_;
 };
 
@@ -188,7 +196,8 @@ std::optional<Asked> read_request(Loop& loop, PyObject* args) {
 PyObject* send(PyObject* self, PyObject* args) {
     HeldClient& held = held_by<HeldClient>(self);
     return translated([&]() -> PyObject* {
-        Loop& loop = held.loop();
+        if (!still_open(held.loop())) return nullptr;
+        Loop& loop = *held.loop();
         auto asked = read_request(loop, args);
         if (!asked) return nullptr;
         if (!held.client()) return PyErr_SetString(PyExc_RuntimeError, "the client is closed"), nullptr;
@@ -215,10 +224,11 @@ PyObject* send(PyObject* self, PyObject* args) {
 
 PyObject* close_client(PyObject* self, PyObject*) {
     HeldClient& held = held_by<HeldClient>(self);
-    if (held.loop().is_closed()) Py_RETURN_NONE;
-    const Reactor::Current current(held.loop().reactor());
+    Loop* const loop = held.loop();
+    if (!loop || loop->is_closed()) Py_RETURN_NONE;
+    const Reactor::Current current(loop->reactor());
     held.close();
-    held.loop().touched();
+    loop->touched();
     Py_RETURN_NONE;
 }
 
@@ -232,10 +242,12 @@ Deferred<> fill(Ref<HeldResponse> held) {
 
 PyObject* wait_for_body(PyObject* self, PyObject*) {
     HeldResponse& held = held_by<HeldResponse>(self);
+    Loop* const loop = still_open(held.loop());
+    if (!loop) return nullptr;
     if (held.is_awaited)
         return PyErr_SetString(PyExc_RuntimeError, "this body is being read already; one reads at a time"), nullptr;
     const Ref<HeldResponse> kept(&held);
-    return as_future(held.loop(), [&] { return fill(kept); }, [] { return Object::borrowed(Py_None); });
+    return as_future(*loop, [&] { return fill(kept); }, [] { return Object::borrowed(Py_None); });
 }
 
 // The piece that was waited for, empty at the end.
@@ -247,10 +259,11 @@ PyObject* take_body(PyObject* self, PyObject*) {
 
 PyObject* close_body(PyObject* self, PyObject*) {
     HeldResponse& held = held_by<HeldResponse>(self);
-    if (held.loop().is_closed()) Py_RETURN_NONE;
-    const Reactor::Current current(held.loop().reactor());
+    Loop* const loop = held.loop();
+    if (!loop || loop->is_closed()) Py_RETURN_NONE;
+    const Reactor::Current current(loop->reactor());
     held.close();
-    held.loop().touched();
+    loop->touched();
     Py_RETURN_NONE;
 }
 

@@ -192,12 +192,13 @@ http::Handler handler_for(Loop& loop, const Ref<Target>& target) {
 class HeldServer final : public Counted, public Pending {
 public:
     HeldServer(Loop& loop, http::Handler handler, std::vector<Ref<Target>> targets, const http::ServerOptions& options)
-        : loop_(loop), targets_(std::move(targets)), self_(this) {
+        : loop_(&loop), targets_(std::move(targets)), self_(this) {
         server_.emplace(std::move(handler), options);
         loop.add(*this);
     }
 
-    Loop& loop() noexcept { return loop_; }
+    // Null when it is closed.
+    Loop* loop() noexcept { return loop_; }
     http::Server* server() noexcept { return server_ ? &*server_ : nullptr; }
     Port* port() noexcept { return port_ ? &*port_ : nullptr; }
     void listens(Port port) { port_.emplace(std::move(port)); }
@@ -212,14 +213,17 @@ public:
         server_.reset();
     }
 
-    void loop_closes() noexcept override { close(); }
+    void loop_closes() noexcept override {
+        loop_ = nullptr;
+        close();
+    }
     int traverse(visitproc visit, void* arg) noexcept override {
         for (const Ref<Target>& target : targets_) Py_VISIT(target->handler.get());
         return 0;
     }
 
 private:
-    Loop& loop_;
+    Loop* loop_;
     std::vector<Ref<Target>> targets_;
     std::optional<http::Server> server_;
     std::optional<Port> port_;
@@ -233,7 +237,7 @@ struct ServerObject {
 HeldServer& held_by(PyObject* self) noexcept { return *reinterpret_cast<ServerObject*>(self)->held; }
 
 Object server_object(const Ref<HeldServer>& held) {
-    PyTypeObject* type = held->loop().state().http_server_type;
+    PyTypeObject* type = held->loop()->state().http_server_type;
     Object self = Object::owned(type->tp_alloc(type, 0));
     if (self) new (&reinterpret_cast<ServerObject*>(self.get())->held) Ref<HeldServer>(held);
     return self;
@@ -323,9 +327,11 @@ PyObject* serve(PyObject* module, PyObject* args) {
 
 PyObject* drain(PyObject* self, PyObject*) {
     HeldServer& held = held_by(self);
+    Loop* const loop = still_open(held.loop());
+    if (!loop) return nullptr;
     const auto none = [] { return Object::borrowed(Py_None); };
     return as_future(
-        held.loop(),
+        *loop,
         [&] {
             held.drain();
             return held.server() ? held.server()->drained() : ready();
@@ -335,10 +341,11 @@ PyObject* drain(PyObject* self, PyObject*) {
 
 PyObject* close_server(PyObject* self, PyObject*) {
     HeldServer& held = held_by(self);
-    if (held.loop().is_closed()) Py_RETURN_NONE;
-    const Reactor::Current current(held.loop().reactor());
+    Loop* const loop = held.loop();
+    if (!loop || loop->is_closed()) Py_RETURN_NONE;
+    const Reactor::Current current(loop->reactor());
     held.close();
-    held.loop().touched();
+    loop->touched();
     Py_RETURN_NONE;
 }
 

@@ -17,11 +17,12 @@ namespace {
 class Listening final : public Counted, public Pending {
 public:
     Listening(Loop& loop, Port port, Ref<Acceptance> acceptance)
-        : loop_(loop), port_(std::move(port)), acceptance_(std::move(acceptance)), self_(this) {
+        : loop_(&loop), port_(std::move(port)), acceptance_(std::move(acceptance)), self_(this) {
         loop.add(*this);
     }
 
-    Loop& loop() noexcept { return loop_; }
+    // Null when it is closed.
+    Loop* loop() noexcept { return loop_; }
     Port* port() noexcept { return port_ ? &*port_ : nullptr; }
     void close() noexcept {
         if (port_) port_->close();
@@ -29,6 +30,7 @@ public:
     }
 
     void loop_closes() noexcept override {
+        loop_ = nullptr;
         const Ref<Listening> last = std::exchange(self_, Ref<Listening>());
         port_.reset();
     }
@@ -40,7 +42,7 @@ public:
     }
 
 private:
-    Loop& loop_;
+    Loop* loop_;
     std::optional<Port> port_;
     Ref<Acceptance> acceptance_;
     Ref<Listening> self_;  // while it listens
@@ -68,8 +70,10 @@ PyObject* close_port(PyObject* self, PyObject*) {
 
 PyObject* port_closed(PyObject* self, PyObject*) {
     Listening& listening = listening_of(self);
+    Loop* const loop = still_open(listening.loop());
+    if (!loop) return nullptr;
     const auto none = [] { return Object::borrowed(Py_None); };
-    return as_future(listening.loop(), [&] { return listening.port() ? listening.port()->closed() : ready(); }, none);
+    return as_future(*loop, [&] { return listening.port() ? listening.port()->closed() : ready(); }, none);
 }
 
 PyObject* port_address(PyObject* self, void*) {

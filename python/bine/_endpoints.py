@@ -41,7 +41,8 @@ class Port:
 
     async def wait_closed(self):
         """Until it listens no more."""
-        await self._below._closed()
+        if self.is_open:
+            await self._below._closed()
 
     async def __aenter__(self):
         return self

@@ -21,6 +21,7 @@ class Guest(_bine.Loop, Crossing):
     """
 
     def __init__(self, host):
+        self._is_turning = False
         self._open("epoll")
         self._host_reference = weakref.ref(host)
         self._fd = self._begin_as_guest()
@@ -32,18 +33,29 @@ class Guest(_bine.Loop, Crossing):
         return self._host_reference()
 
     def close(self):
-        """End it: what is open is aborted, what is awaited ends cancelled."""
+        """End it: what is open is aborted, what is awaited ends cancelled; when that is asked for by a callback of it, behind it."""
         if self._fd is None:
             return
         host = self._host
         if host is not None and not host.is_closed():
             host.remove_reader(self._fd)
-            _guests.pop(host, None)
+            if _guests.get(host) is self:
+                del _guests[host]
         self._fd = None
-        self._close()
+        if not self._is_turning:
+            self._close()
 
     def _turn(self):
-        if self._fd is not None and self._run_ready():
+        if self._fd is None or self._is_turning:
+            return
+        self._is_turning = True
+        try:
+            has_more = self._run_ready()
+        finally:
+            self._is_turning = False
+            if self._fd is None:
+                self._close()
+        if has_more and self._fd is not None:
             self._host.call_soon(self._turn)
 
     # What C++ asks for.

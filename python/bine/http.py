@@ -368,11 +368,14 @@ def _refusal(error):
 
 def _calling(handler):
     """What C++ calls with the parts of a request."""
+    if inspect.iscoroutinefunction(handler):
+        return lambda *parts: _finishing(handler, Request(*parts))
+
     def call(*parts):
         try:
             answer = handler(Request(*parts))
             if inspect.isawaitable(answer) or isinstance(answer, AsyncIterable):
-                return _finishing(answer)
+                return _finishing(lambda _: answer, None)
             return _parts_of(answer)
         except HTTPError as error:
             return _refusal(error)
@@ -380,8 +383,9 @@ def _calling(handler):
     return call
 
 
-async def _finishing(answer):
+async def _finishing(handler, request):
     try:
+        answer = handler(request)
         return await _with_first_piece(_parts_of(await answer if inspect.isawaitable(answer) else answer))
     except HTTPError as error:
         return _refusal(error)

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+import fcntl
 import gc
 import os
+import pathlib
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -179,6 +182,25 @@ def resident_bytes():
 
 def is_sanitized():
     return "libasan" in os.environ.get("LD_PRELOAD", "")
+
+
+PACKAGES = ("aiohttp", "tornado", "treq", "twisted", "uvloop")
+
+
+def environment():
+    """A folder with the programs of an interpreter that has packages of others; made once for each Python, in the build's folder."""
+    folder = pathlib.Path(bine.__file__).parents[2] / ("venv-%d.%d" % sys.version_info[:2])
+    complete = folder / "complete"
+    with open(str(folder) + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists() or complete.read_text(encoding="ascii") != repr(PACKAGES):
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, capture_output=True)
+            done = subprocess.run([folder / "bin" / "python", "-m", "pip", "--quiet", "install", *PACKAGES],
+                                  check=False, capture_output=True, text=True)
+            if done.returncode:
+                raise unittest.SkipTest(f"{', '.join(PACKAGES)} cannot be installed here: {done.stderr.strip()[-200:]}")
+            complete.write_text(repr(PACKAGES), encoding="ascii")
+    return folder / "bin"
 
 
 def make_certificates(case):

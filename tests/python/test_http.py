@@ -812,6 +812,32 @@ class OnBine(HttpCases, BodyCases, LoopCase):
     def take_reported(self):
         return self.take_reports()
 
+    def test_what_outlives_its_loop_says_that_it_is_over(self):
+        async def begin():
+            async def numbers(request):
+                for number in range(5):
+                    yield f"{number}\n" * 100_000
+
+            server = await self.serve(numbers)
+            client = bine.http.Client()
+            return server, client, await client.get(url_of(server), stream=True)
+
+        loop = bine.new_event_loop()
+        server, client, answer = loop.run_until_complete(begin())
+        loop.close()
+        del loop
+        gc.collect()
+
+        async def end():
+            for refused in (server.drain, lambda: client.get("http://127.0.0.1/"), answer.read):
+                with self.assertRaisesRegex(RuntimeError, "closed"):
+                    await refused()
+            server.close()
+            client.close()
+            answer.close()
+
+        self.complete(end())
+
 
 class AsGuest(HttpCases, BodyCases, unittest.TestCase):
     """The same on asyncio's own loop."""

@@ -1,7 +1,6 @@
 """The slides of examples/slides/python, and Twisted's commands, in an environment with Twisted, treq and aiohttp of their own."""
 
 import datetime
-import fcntl
 import http.server
 import pathlib
 import signal
@@ -13,7 +12,7 @@ import unittest
 import urllib.request
 
 import bine
-from support import PATIENCE, is_sanitized
+from support import PATIENCE, environment, is_sanitized
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLIDES = ROOT / "examples" / "slides" / "python"
@@ -21,7 +20,6 @@ sys.path.insert(0, str(ROOT / "tests" / "examples"))
 
 from session import Session  # noqa: E402
 
-PACKAGES = ("twisted", "treq", "aiohttp")
 TRIAL = """
 from twisted.internet import reactor
 from twisted.trial import unittest
@@ -29,21 +27,6 @@ class Which(unittest.TestCase):
     def test_it_runs_on_bine(self):
         self.assertEqual(type(reactor._asyncioEventloop).__module__, "bine._loop")
 """
-
-
-def environment():
-    """An interpreter that has the packages; made once for each Python, in the build's folder."""
-    folder = pathlib.Path(bine.__file__).parents[2] / ("venv-%d.%d" % sys.version_info[:2])
-    with open(str(folder) + ".lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, capture_output=True)
-            done = subprocess.run([folder / "bin" / "python", "-m", "pip", "--quiet", "install", *PACKAGES],
-                                  check=False, capture_output=True, text=True)
-            if done.returncode:
-                raise unittest.SkipTest(f"{', '.join(PACKAGES)} cannot be installed here: {done.stderr.strip()[-200:]}")
-            (folder / "complete").touch()
-    return folder / "bin"
 
 
 class Pages(http.server.BaseHTTPRequestHandler):
