@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import os
 import pickle
+import select
 import selectors
 import signal
 import sys
@@ -11,7 +12,7 @@ import time
 import traceback
 
 from .. import _bine
-from ._run import Failed, choices_text, fix_hashes, name_of, play, replay_command, replay_wish, report
+from ._run import Failed, Run, fix_hashes, name_of, play, replay_command, replay_wish, report
 
 _SHRINK_ATTEMPTS = 400
 _MOST_SHRINKING = 60.0  # seconds
@@ -71,6 +72,8 @@ class _Exploration:
         explored = Explored(self._name)
         began = time.monotonic()
         coming = iter(seeds)
+        # What every process would have to do first is done once, before they part.
+        play(_nothing, "nothing", 1)
         gc.collect()
         gc.freeze()
         try:
@@ -99,36 +102,18 @@ class _Exploration:
     # Processes.
 
     def _start(self, seed, choices=None, twice=False, story=False):
-        reading, writing = os.pipe()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        process = os.fork()
-        if process == 0:
-            os.close(reading)
-            self._play_and_exit(writing, seed, choices, twice, story)
-        os.close(writing)
+        process, reading = _in_a_process(lambda out: self._play_for(out, seed, choices, twice, story))
         self._waiting[process] = (seed, reading, [], time.monotonic() + self._seconds)
         self._selector.register(reading, selectors.EVENT_READ, process)
 
-    def _play_and_exit(self, writing, seed, choices, twice, story):
-        """In the child. Nothing of what the program leaves behind runs any more."""
-        code = 1
-        try:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            run, _ = play(self._program, self._name, seed, choices, **self._options)
-            if twice and run.failure is None:
-                self._play_in_other_heap(run)
-            run.result = None
-            if run.failure is None and not story:
-                run.story, run.choices = "", []
-            with os.fdopen(writing, "wb") as out:
-                pickle.dump(run, out)
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
-        finally:
-            os._exit(code)
+    def _play_for(self, out, seed, choices, twice, story):
+        run, _ = play(self._program, self._name, seed, choices, thaws=False, **self._options)
+        if twice and run.failure is None:
+            self._play_in_other_heap(run)
+        run.result = None
+        if run.failure is None and not story:
+            run.story, run.choices = "", []
+        pickle.dump(run, out)
 
     def _play_in_other_heap(self, run):
         elsewhere = [object() for _ in range(_OTHER_HEAP)]
@@ -166,7 +151,6 @@ class _Exploration:
             return self._lost(seed, f"its process ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)}")
 
     def _lost(self, seed, why):
-        from ._run import Run
         return Run(self._name, seed, failure=why)
 
     def _forget(self, process, kill=None):
@@ -194,16 +178,101 @@ class _Exploration:
                 + report(plainer, plainer.choices))
 
     def _plainer(self, run):
+        """Looked for in one process, which costs less than many; in many, when runs in one are not what they are alone."""
         until = time.monotonic() + _MOST_SHRINKING
+        with _Attempts(self._program, self._name, self._options, run.seed, self._seconds) as attempts:
+            plainer = self._shrunk(run, until, attempts.fails)
+        return plainer or self._shrunk(run, until, lambda choices: self._alone(run.seed, choices).failure is not None)
 
-        def fails(choices):
-            return time.monotonic() < until and self._alone(run.seed, choices).failure is not None
+    def _shrunk(self, run, until, fails):
+        def fails_in_time(choices):
+            return time.monotonic() < until and fails(choices)
 
-        if not fails(run.choices):
+        if not fails_in_time(run.choices):
             return None
-        plainer = self._alone(run.seed, _bine._shrink(run.choices, fails, _SHRINK_ATTEMPTS))
+        plainer = self._alone(run.seed, _bine._shrink(run.choices, fails_in_time, _SHRINK_ATTEMPTS))
         return plainer if plainer.failure is not None else None
 
     def _alone(self, seed, choices):
         self._start(seed, choices, story=True)
         return self._next()
+
+
+class _Attempts:
+    """A process that plays one world after the other with other choices, and another one when it dies or hangs over that."""
+
+    def __init__(self, program, name, options, seed, seconds):
+        self._play = lambda choices: play(program, name, seed, choices, **options)[0].failure is not None
+        self._seconds = seconds
+        self._process = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._stop()
+
+    def fails(self, choices):
+        """Whether a run with these choices fails."""
+        if self._process is None:
+            self._start()
+        pickle.dump(choices, self._asking)
+        self._asking.flush()
+        ready, _, _ = select.select([self._answers], [], [], self._seconds)
+        answer = os.read(self._answers, 1) if ready else b""
+        if not answer:
+            self._stop()
+        return answer != b"0"
+
+    def _start(self):
+        questions, asking = os.pipe()
+        self._asking = os.fdopen(asking, "wb")
+        self._process, self._answers = _in_a_process(lambda out: self._serve(questions, out))
+        os.close(questions)
+
+    def _serve(self, questions, out):
+        self._asking.close()
+        with os.fdopen(questions, "rb") as asked:
+            while True:
+                try:
+                    choices = pickle.load(asked)
+                except EOFError:
+                    return
+                out.write(b"1" if self._play(choices) else b"0")
+                out.flush()
+
+    def _stop(self):
+        if self._process is None:
+            return
+        os.kill(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
+        os.close(self._answers)
+        self._asking.close()
+        self._process = None
+
+
+def _in_a_process(work):
+    """A new process, and the descriptor to read what ``work(out)`` writes there. Nothing of what it leaves behind runs any more."""
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    process = os.fork()
+    if process:
+        os.close(writing)
+        return process, reading
+    code = 1
+    try:
+        os.close(reading)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        with os.fdopen(writing, "wb") as out:
+            work(out)
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+async def _nothing(world):
+    pass

@@ -21,17 +21,19 @@ _missing = object()
 
 
 class Guards:
-    """``with Guards(world):`` around all that a world does."""
+    """``with Guards(world):`` around all that a world does. ``thaws``: the process goes on, and its memory is to be collected again."""
 
-    def __init__(self, world):
+    def __init__(self, world, thaws=True):
         self._world = world
+        self._thaws = thaws
         self._before = []
 
     def __enter__(self):
         native = self._world._native
-        gc.collect()
+        # What is collected when is not to depend on what was before: nothing by itself, and by who asks for it what is of this world.
         self._collects = gc.isenabled()
-        gc.disable()  # so that what is collected when does not depend on what was before
+        gc.disable()
+        gc.freeze()
         self._random = random.getstate()
         self._hooks = sys.get_asyncgen_hooks()
         self._log = _LogToStory(self._world)
@@ -53,6 +55,9 @@ class Guards:
         self._world._native.leave()
         random.setstate(self._random)
         logging.getLogger().removeHandler(self._log)
+        if self._thaws:
+            gc.collect()
+            gc.unfreeze()
         if self._collects:
             gc.enable()
 

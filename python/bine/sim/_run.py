@@ -74,13 +74,13 @@ def run(program, *, seed=1, choices=None, network=None, most=86400.0, starts=Non
     return run
 
 
-def play(program, name, seed, choices=None, network=None, most=86400.0, starts=None):
+def play(program, name, seed, choices=None, network=None, most=86400.0, starts=None, thaws=True):
     """The run, and the exception that it ended with."""
     world = World(seed, choices, network, _seconds(starts))
     run = Run(name, seed)
     error = None
     try:
-        with Guards(world):
+        with Guards(world, thaws):
             began = world.now
             try:
                 _carry_out(world, program, most)
