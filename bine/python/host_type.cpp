@@ -3,6 +3,7 @@
 #include "bine/python/incoming.h"
 #include "bine/python/loop.h"
 #include "bine/python/stream_transport.h"
+#include "bine/python/tls_context.h"
 #include "bine/python/world.h"
 #include "bine/sim/host.h"
 
@@ -89,12 +90,17 @@ PyObject* cancel_connect(PyObject* self, PyObject* number) {
     return do_on_host(self, [&](PlayedHost& host) { host.cancel_connect(which); });
 }
 
-// listen(loop, number, make_protocol, server, host, port, backlog)
+// listen(loop, number, make_protocol, server, host, port, backlog, tls=None, timeout=None)
 PyObject* listen(PyObject* self, PyObject* args) {
     PyObject *loop_object = nullptr, *make_protocol = nullptr, *server = nullptr;
+    PyObject *secure = Py_None, *timeout = Py_None;
     const char* here = nullptr;
     int number = 0, port = 0, backlog = 0;
-    if (!PyArg_ParseTuple(args, "OiOOsii", &loop_object, &number, &make_protocol, &server, &here, &port, &backlog))
+    if (!PyArg_ParseTuple(args, "OiOOsii|OO", &loop_object, &number, &make_protocol, &server, &here, &port, &backlog,
+                          &secure, &timeout))
+        return nullptr;
+    std::optional<TlsSide> tls;
+    if (secure != Py_None && !(tls = TlsSide::read(loop_of(loop_object).state(), secure, true, nullptr, timeout)))
         return nullptr;
     const Object context = Object::owned(PyContext_CopyCurrent());
     if (!context) return nullptr;
@@ -103,7 +109,7 @@ PyObject* listen(PyObject* self, PyObject* args) {
         if (!address) return nullptr;
         Loop& loop = loop_of(loop_object);
         auto incoming = std::make_unique<Incoming>(loop, make_protocol, server == Py_None ? nullptr : server,
-                                                   context.get(), nullptr);
+                                                   context.get(), tls ? &*tls : nullptr);
         const auto opened = incoming->open(*address, backlog);
         if (!opened) return raise(opened.error());
         loop.keep_serving(number, std::move(incoming));

@@ -154,7 +154,7 @@ PyObject* start_tls(StreamTransport& plain, PyObject* protocol, PyObject* waiter
         made->fd = plain.fd;
         made->socket = std::exchange(plain.socket, nullptr);
         made->socket_view = std::exchange(plain.socket_view, nullptr);
-        made->is_taken_over = true;
+        made->is_taken_over = plain.is_made;
         made->is_handshaking = true;
         const std::string held = plain.wire->give_up_transport();
         end_transport(plain);
@@ -489,7 +489,11 @@ PyObject* begin(PyObject* self, PyObject*) {
 // The socket.socket for the descriptor, made when somebody asks; None when there is none.
 PyObject* socket_view(StreamTransport& transport) {
     if (transport.socket_view) return Py_NewRef(transport.socket_view);
-    if (!transport.loop || transport.fd < 0 || !transport.below) Py_RETURN_NONE;
+    if (!transport.loop || !transport.below) Py_RETURN_NONE;
+    if (transport.fd < 0) {  // in a world
+        transport.socket_view = PyObject_CallMethod(transport.loop_object, "_socket_for", "O", transport.object());
+        return Py_XNewRef(transport.socket_view);
+    }
     State& state = transport.loop->state();
     if (!transport.socket) {
         const Object keywords = Object::owned(Py_BuildValue("{s:i}", "fileno", transport.fd));

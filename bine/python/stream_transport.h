@@ -60,7 +60,7 @@ struct StreamTransport {
     bool has_ended;  // write_eof was called
     bool is_protocol_paused;
     bool is_handshaking;  // `below` is what TLS is being begun on
-    bool is_taken_over;   // by start_tls(): its protocol has had connection_made before
+    bool is_taken_over;  // by start_tls(), from a transport that had begun: its protocol has had connection_made before
 };
 
 // Null with an error set. `context`, `waiter`, `extra` and `server` may be null.

@@ -20,8 +20,7 @@ PlayedWorld::PlayedWorld(sim::Chance chance, std::optional<sim::NetworkOptions> 
                      : std::make_unique<sim::World>(std::move(chance));
     world_->tell(story_);
     world_->note("the network: " + world_->network().to_string());
-    const double began = std::chrono::duration<double>(world_->wall_now().time_since_epoch()).count();
-    shift_ = Duration(static_cast<int64_t>(std::llround((starts - began) * 1e6)) * 1000);
+    world_->set_wall_clock(WallTime(Duration(static_cast<int64_t>(std::llround(starts * 1e6)) * 1000)));
 }
 
 PlayedWorld::~PlayedWorld() {
@@ -50,7 +49,7 @@ void PlayedWorld::leave() noexcept {
 WallTime PlayedWorld::wall_now() noexcept {
     Reactor* const reactor = Reactor::current();
     const bool ours = reactor && reactor->driver().is_simulated();
-    return (ours ? reactor->wall_now() : world_->wall_now()) + shift_;
+    return ours ? reactor->wall_now() : world_->wall_now();
 }
 
 // Follows from the seed alone (splitmix64), and is no choice of the run: to make these bytes plainer would only make what

@@ -80,7 +80,6 @@ private:
     TimePoint now() noexcept override { return world_->now(); }
     WallTime wall_now() noexcept override;
 
-    Duration shift_{0};  // of wall clocks
     char* text_ = nullptr;
     std::size_t size_ = 0;
     std::FILE* story_;

@@ -69,7 +69,9 @@ public:
 
     TimePoint now() const noexcept { return now_; }
     // What a clock that is right shows.
-    WallTime wall_now() const noexcept { return kWallStart + now_.time_since_epoch(); }
+    WallTime wall_now() const noexcept { return wall_start_ + now_.time_since_epoch(); }
+    // What a clock that is right shows now; July 2017 when the world begins, unless somebody says so.
+    void set_wall_clock(WallTime time) noexcept { wall_start_ = time - now_.time_since_epoch(); }
     uint64_t seed() const noexcept { return chance_.seed(); }
     const Choices& choices() const noexcept { return chance_.made(); }
     const NetworkOptions& network() const noexcept { return options_; }
@@ -116,7 +118,7 @@ private:
     friend class Host;
     class Running;
     static constexpr std::size_t kNowhere = SIZE_MAX;
-    static constexpr WallTime kWallStart{std::chrono::seconds(1'500'000'000)};
+    WallTime wall_start_{std::chrono::seconds(1'500'000'000)};
     struct Event {
         TimePoint when;
         uint64_t sequence;

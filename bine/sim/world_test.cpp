@@ -317,6 +317,10 @@ TEST_CASE("names are looked up in the world, and clocks are each host's own") {
     two.jump_clock(1h);
     CHECK(two.reactor().wall_now() - before == 1h);
     CHECK(one.reactor().wall_now() < two.reactor().wall_now());
+    const Duration ahead = one.reactor().wall_now() - world.wall_now();
+    world.set_wall_clock(WallTime(std::chrono::seconds(2'000'000'000)));
+    CHECK(world.wall_now() == WallTime(std::chrono::seconds(2'000'000'000)));
+    CHECK(one.reactor().wall_now() - world.wall_now() == ahead);
 }
 
 TEST_CASE("disturbances end, and the world is whole again") {

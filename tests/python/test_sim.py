@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime
+import functools
 import gc
 import os
 import pathlib
 import random
 import secrets
+import signal
 import socket
 import ssl
 import subprocess
@@ -417,6 +419,107 @@ class Networks(Playing):
         self.assertEqual([run.result for run in runs], [b"secret\n"] * 2)
         self.assertEqual(runs[0].hash, runs[1].hash)
 
+    def test_tls_of_bines_own_works_and_comes_again(self):
+        async def program(world):
+            server = bine.TLSContext.self_signed("localhost")
+            client = bine.TLSContext(ca=server.certificates[0])
+
+            async def serve():
+                async with await asyncio.start_server(serve_upper, None, 7000, ssl=server):
+                    async with await bine.http.serve(lambda request: "over tls", "tcp:7001", tls=server) as site:
+                        await site.wait_closed()
+
+            world.host("server").run(serve)
+            await asyncio.sleep(1)
+            reader, writer = await asyncio.open_connection("server", 7000, ssl=client, server_hostname="localhost")
+            writer.write(b"secret\n")
+            line = await reader.readline()
+            version = writer.get_extra_info("version")
+            writer.close()
+            with self.assertRaises(ssl.SSLCertVerificationError):
+                await asyncio.open_connection("server", 7000, ssl=bine.TLSContext(), server_hostname="localhost")
+            with self.assertRaises(ssl.SSLCertVerificationError):
+                await asyncio.open_connection("server", 7000, ssl=client, server_hostname="server")
+            async with bine.http.Client(tls=client) as http:
+                with self.assertRaises(ssl.SSLCertVerificationError):
+                    await http.get("https://server:7001/")
+            return line, version
+
+        async def serve_upper(reader, writer):
+            writer.write((await reader.readline()).upper())
+            writer.close()
+
+        runs = [bine.sim.run(program, seed=4, network=CALM) for _ in range(2)]
+        self.assertEqual([run.result for run in runs], [(b"SECRET\n", "TLSv1.3")] * 2)
+        self.assertEqual(runs[0].hash, runs[1].hash)
+
+    def test_a_connection_goes_on_with_tls(self):
+        folder = make_certificates(self)
+        of_ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=f"{folder}/ca.pem")
+        of_ssl[0].load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+        of_bine = (bine.TLSContext(f"{folder}/server.pem", f"{folder}/server.key"), bine.TLSContext(ca=f"{folder}/ca.pem"))
+
+        class Upgraded(asyncio.Protocol):
+            def __init__(self, server_side, context):
+                self.server_side = server_side
+                self.context = context
+                self.received = asyncio.get_running_loop().create_future()
+
+            def connection_made(self, transport):
+                self.upgrading = asyncio.ensure_future(self.upgrade(transport))
+
+            async def upgrade(self, transport):
+                loop = asyncio.get_running_loop()
+                self.transport = await loop.start_tls(transport, self, self.context, server_side=self.server_side,
+                                                      server_hostname=None if self.server_side else "localhost")
+                return self
+
+            def data_received(self, data):
+                if self.server_side:
+                    self.upgrading.add_done_callback(lambda _: self.transport.write(data.upper()))
+                else:
+                    self.received.set_result(data)
+
+        async def program(world, server_context, client_context):
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(lambda: Upgraded(True, server_context), "localhost", 7000)
+            _, client = await loop.create_connection(lambda: Upgraded(False, client_context), "localhost", 7000)
+            await client.upgrading
+            client.transport.write(b"secret")
+            answer = await client.received
+            client.transport.close()
+            server.close()
+            await asyncio.sleep(1)
+            return answer
+
+        starts = datetime.datetime.now() + datetime.timedelta(days=1)
+        for server, client in (of_ssl, of_bine, (of_ssl[0], of_bine[1])):
+            self.assertEqual(result_of(functools.partial(program, server_context=server, client_context=client), starts=starts), b"SECRET")
+
+    def test_bines_own_http_and_endpoints(self):
+        async def serve():
+            async def handler(request):
+                return b"".join([piece async for piece in request])
+
+            server = await bine.http.serve(handler, "tcp:8080", stream=True)
+            await server.wait_closed()
+
+        async def program(world):
+            world.host("server").run(serve)
+            await asyncio.sleep(1)
+            body = os.urandom(100_000)
+            async with bine.http.Client() as client:
+                answers = await asyncio.gather(*(client.post("http://server:8080/", body) for _ in range(5)))
+            reader, writer = await bine.open_connection("tcp:server:8080")
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            head = await reader.read()
+            writer.close()
+            return [answer.body == body for answer in answers], head[:12]
+
+        runs = [bine.sim.run(program, seed=4, network=CALM) for _ in range(2)]
+        self.assertEqual(runs[0].result, ([True] * 5, b"HTTP/1.1 200"))
+        self.assertEqual(runs[0].hash, runs[1].hash)
+
     def test_unix_sockets_are_a_hosts_own(self):
         async def program(world):
             async def echo(reader, writer):
@@ -555,6 +658,29 @@ class Hosts(Playing):
         result_of(program)
         self.assertEqual(events, ["closed", "closed"])
 
+    def test_a_program_hears_signals(self):
+        async def live():
+            ended = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            loop.add_signal_handler(signal.SIGTERM, ended.set)
+            loop.add_signal_handler(signal.SIGHUP, ended.set)
+            self.assertTrue(loop.remove_signal_handler(signal.SIGHUP))
+            self.assertFalse(loop.remove_signal_handler(signal.SIGHUP))
+            await ended.wait()
+            return loop.time()
+
+        async def program(world):
+            host = world.host("other")
+            host.run(live)
+            await asyncio.sleep(10)
+            for number in (signal.SIGHUP, signal.SIGINT):
+                with self.assertRaisesRegex(RuntimeError, number.name):
+                    host.signal(number)
+            host.signal(signal.SIGTERM)
+            return await host.ended()
+
+        self.assertEqual(result_of(program), 11)
+
     def test_disturbances_end(self):
         async def program(world):
             server = world.host("server")
@@ -601,13 +727,14 @@ class RealWorld(Playing):
         actions = {
             "sleep": lambda: time.sleep(1),
             "a class of sockets from before": lambda: real_socket(),
-            "reading a socket": lambda: socket.socket().recv(1),
+            "reading a socket": lambda: socket.socket(type=socket.SOCK_DGRAM).recv(1),
+            "a pair of sockets": lambda: socket.socketpair(),
             "a connection that blocks": lambda: socket.create_connection(("main", 1)),
             "thread": lambda: threading.Thread(target=print).start(),
             "child": lambda: subprocess.Popen(["true"]),
             "asyncio's child": lambda: asyncio.create_subprocess_exec("true"),
             "reader": lambda: asyncio.get_running_loop().add_reader(0, print),
-            "signal": lambda: asyncio.get_running_loop().add_signal_handler(2, print),
+            "pipe": lambda: asyncio.get_running_loop().connect_read_pipe(asyncio.Protocol, sys.stdin),
         }
         for name, action in actions.items():
             with self.subTest(name):

@@ -267,5 +267,260 @@ class Datagrams(unittest.TestCase):
         result_of(program)
 
 
+async def serve_lines(reader, writer):
+    """Sends back each line, upper case."""
+    try:
+        while line := await reader.readline():
+            writer.write(line.upper())
+            await writer.drain()
+    finally:
+        writer.close()
+
+
+class Streams(unittest.TestCase):
+    def test_a_loop_connects_sends_and_receives(self):
+        async def program(world):
+            loop = asyncio.get_running_loop()
+            server = await asyncio.start_server(serve_lines, "10.0.0.1", 7000)
+            sock = socket.socket()
+            sock.setblocking(False)
+            await loop.sock_connect(sock, ("main", 7000))
+            self.assertEqual(sock.getpeername(), ("10.0.0.1", 7000))
+            data = (b"x" * 1000 + b"\n") * 300
+            sending = asyncio.ensure_future(loop.sock_sendall(sock, data))
+            received = b""
+            while len(received) < len(data):
+                received += await loop.sock_recv(sock, 10_000)
+            await sending
+            buffer = bytearray(3)
+            await loop.sock_sendall(sock, b"ab\n")
+            self.assertEqual(await loop.sock_recv_into(sock, buffer), 3)
+            sock.shutdown(socket.SHUT_WR)
+            end = await loop.sock_recv(sock, 10)
+            sock.close()
+            server.close()
+            self.assertEqual(sock.fileno(), -1)
+            with self.assertRaises(OSError):
+                sock.recv(1)
+            return received == data.upper(), bytes(buffer), end
+
+        self.assertEqual(result_of(program), (True, b"AB\n", b""))
+
+    def test_a_loop_accepts(self):
+        async def serve():
+            loop = asyncio.get_running_loop()
+            with socket.socket() as listener:
+                listener.setblocking(False)
+                listener.bind(("", 7000))
+                listener.listen()
+                for _ in range(2):
+                    connection, peer = await loop.sock_accept(listener)
+                    with connection:
+                        await loop.sock_sendall(connection, f"hello {peer[0]}".encode())
+
+        async def program(world):
+            world.host("server").run(serve)
+            await asyncio.sleep(1)
+            answers = []
+            for _ in range(2):
+                reader, writer = await asyncio.open_connection("server", 7000)
+                answers.append(await reader.read())
+                writer.close()
+            return answers
+
+        self.assertEqual(result_of(program), [b"hello 10.0.0.1"] * 2)
+
+    def test_what_was_accepted_is_given_to_the_loop(self):
+        async def program(world):
+            loop = asyncio.get_running_loop()
+            listener = socket.create_server(("10.0.0.1", 7000))
+            listener.setblocking(False)
+            reader, writer = await asyncio.open_connection("10.0.0.1", 7000)
+            writer.write(b"first second\n")
+            connection, _ = await loop.sock_accept(listener)
+            first = await loop.sock_recv(connection, 6)
+            await asyncio.sleep(1)
+            there = asyncio.StreamReader()
+            transport, _ = await loop.connect_accepted_socket(lambda: asyncio.StreamReaderProtocol(there), connection)
+            second = await there.readline()
+            transport.write(b"answer")
+            transport.close()
+            answer = await reader.read()
+            writer.close()
+            listener.close()
+            return first, second, answer
+
+        self.assertEqual(result_of(program), (b"first ", b"second\n", b"answer"))
+
+    def test_a_socket_that_listens_is_given_to_a_server(self):
+        async def program(world):
+            listener = socket.create_server(("10.0.0.1", 7000))
+            reader, writer = await asyncio.open_connection("10.0.0.1", 7000)
+            writer.write(b"early\n")
+            await asyncio.sleep(1)
+            async with await asyncio.start_server(serve_lines, sock=listener) as server:
+                self.assertEqual(server.sockets[0].getsockname(), ("10.0.0.1", 7000))
+                later_reader, later = await asyncio.open_connection("10.0.0.1", 7000)
+                later.write(b"late\n")
+                lines = await reader.readline(), await later_reader.readline()
+                writer.close()
+                later.close()
+                return lines
+
+        self.assertEqual(result_of(program), (b"EARLY\n", b"LATE\n"))
+
+    def test_connecting_without_waiting(self):
+        async def program(world):
+            loop = asyncio.get_running_loop()
+            server = await asyncio.start_server(serve_lines, "10.0.0.1", 7000)
+
+            async def connect(port):
+                sock = socket.socket()
+                sock.setblocking(False)
+                self.assertEqual(sock.connect_ex(("10.0.0.1", port)), 115)
+                self.assertEqual(sock.connect_ex(("10.0.0.1", port)), 114)
+                ready = loop.create_future()
+                loop.add_writer(sock, ready.set_result, None)
+                await ready
+                loop.remove_writer(sock)
+                return sock, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+            refused, error = await connect(7001)
+            refused.close()
+            sock, none = await connect(7000)
+            self.assertEqual(sock.send(b"hello\n"), 6)
+            self.assertEqual(sock.connect_ex(("10.0.0.1", 7000)), 106)
+            got = bytearray()
+            loop.add_reader(sock, lambda: got.extend(sock.recv(2)))
+            while len(got) < 6:
+                await asyncio.sleep(0.01)
+            loop.remove_reader(sock)
+            sock.close()
+            given_up = socket.socket()
+            given_up.setblocking(False)
+            given_up.connect_ex(("10.0.0.1", 7000))
+            given_up.close()
+            await asyncio.sleep(1)
+            server.close()
+            return error, none, bytes(got)
+
+        self.assertEqual(result_of(program), (111, 0, b"HELLO\n"))
+
+    def test_a_slow_reader_stops_the_sender(self):
+        async def program(world):
+            loop = asyncio.get_running_loop()
+            listener = socket.create_server(("10.0.0.1", 7000))
+            listener.setblocking(False)
+            sock = socket.socket()
+            sock.setblocking(False)
+            await loop.sock_connect(sock, ("10.0.0.1", 7000))
+            there, _ = await loop.sock_accept(listener)
+            size = 1 << 20
+            sending = asyncio.ensure_future(loop.sock_sendall(sock, bytes(size)))
+            await asyncio.sleep(10)
+            self.assertFalse(sending.done())
+            received = 0
+            while received < size:
+                received += len(await loop.sock_recv(there, 1 << 16))
+            await sending
+            for one in (sock, there, listener):
+                one.close()
+            await asyncio.sleep(1)
+
+        result_of(program)
+
+    def test_who_has_gone_is_told_to_the_other(self):
+        async def program(world):
+            loop = asyncio.get_running_loop()
+            listener = socket.create_server(("10.0.0.1", 7000))
+            listener.setblocking(False)
+
+            async def pair():
+                sock = socket.socket()
+                sock.setblocking(False)
+                await loop.sock_connect(sock, ("10.0.0.1", 7000))
+                return sock, (await loop.sock_accept(listener))[0]
+
+            one, other = await pair()
+            one.send(b"not read")
+            await asyncio.sleep(1)
+            loop.add_reader(other, lambda: None)  # it has come
+            await asyncio.sleep(0)
+            loop.remove_reader(other)
+            other.close()
+            with self.assertRaises(ConnectionResetError):
+                await loop.sock_recv(one, 10)
+            with self.assertRaises(BrokenPipeError):
+                one.send(b"x")
+            one.close()
+            one, other = await pair()
+            one.close()
+            self.assertEqual(await loop.sock_recv(other, 10), b"")
+            other.close()
+            listener.close()
+
+        result_of(program)
+
+    def test_sockets_of_unix(self):
+        async def program(world):
+            loop = asyncio.get_running_loop()
+            async with await asyncio.start_unix_server(serve_lines, "/run/lines"):
+                sock = socket.socket(socket.AF_UNIX)
+                sock.setblocking(False)
+                await loop.sock_connect(sock, "/run/lines")
+                reader, writer = await asyncio.open_unix_connection(sock=sock)
+                writer.write(b"here\n")
+                line = await reader.readline()
+                writer.close()
+            bound = socket.socket(socket.AF_UNIX)
+            bound.bind("/run/bound")
+            async with await asyncio.start_unix_server(serve_lines, sock=bound):
+                reader, writer = await asyncio.open_unix_connection("/run/bound")
+                writer.write(b"there\n")
+                lines = line, await reader.readline()
+                writer.close()
+                return lines
+
+        self.assertEqual(result_of(program), (b"HERE\n", b"THERE\n"))
+
+    def test_a_transport_shows_its_socket(self):
+        async def program(world):
+            async with await asyncio.start_server(serve_lines, "10.0.0.1", 7000):
+                _, writer = await asyncio.open_connection("10.0.0.1", 7000)
+                shown = writer.get_extra_info("socket")
+                shown.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.assertIs(writer.get_extra_info("socket"), shown)
+                with self.assertRaises(RuntimeError):
+                    asyncio.get_running_loop().add_reader(shown.fileno(), print)
+                names = shown.getpeername(), shown.getsockname() == writer.get_extra_info("sockname"), shown.family
+                writer.close()
+                return names
+
+        self.assertEqual(result_of(program), (("10.0.0.1", 7000), True, socket.AF_INET))
+
+    def test_it_all_comes_again(self):
+        async def program(world):
+            loop = asyncio.get_running_loop()
+            listener = socket.create_server(("10.0.0.1", 7000))
+            listener.setblocking(False)
+            for number in range(20):
+                sock = socket.socket()
+                sock.setblocking(False)
+                try:
+                    await loop.sock_connect(sock, ("10.0.0.1", 7000))
+                    there, _ = await loop.sock_accept(listener)
+                    await loop.sock_sendall(sock, b"%d" % number * 1000)
+                    world.note(await loop.sock_recv(there, 10_000))
+                    there.close()
+                except OSError as error:
+                    world.note(repr(error))
+                sock.close()
+
+        runs = [bine.sim.run(program, seed=seed, network=bine.sim.Network(reset=20)) for seed in (1, 2, 1)]
+        self.assertEqual((runs[0].hash, runs[0].story), (runs[2].hash, runs[2].story))
+        self.assertNotEqual(runs[0].hash, runs[1].hash)
+        self.assertIn("ConnectionResetError", runs[0].story + runs[1].story)
+
+
 if __name__ == "__main__":
     unittest.main()

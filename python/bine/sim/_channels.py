@@ -1,16 +1,27 @@
-"""What sockets of a simulated world stand on: for each kind what it has received, and what it sends on."""
+"""What sockets of a simulated world stand on: for each kind what it has received, and what it sends on.
 
+Each is ready to be read, or written, or is not; ``changed()`` of who has it is called when that may have changed.
+"""
+
+import asyncio
 import collections
 import errno
 import os
 
-__all__ = ("Datagrams",)
+__all__ = ("Datagrams", "Listener", "Stream", "error_of")
 
 _MOST_DATAGRAMS = 256
+_MOST_RECEIVED = 1 << 16  # bytes of a stream that wait to be read
+_MOST_SENT = 1 << 16
+
+
+def error_of(number):
+    """The exception for an errno."""
+    return OSError(number, os.strerror(number))
 
 
 class Datagrams:
-    """An open datagram socket. ``changed()`` is called when there is something to read."""
+    """An open datagram socket."""
 
     is_writable = True
 
@@ -31,21 +42,155 @@ class Datagrams:
             self._received.append((what, sender))
             self._changed()
 
-    def receive(self):
-        """The next datagram and who sent it; null for now there is none. Raises what an earlier one came to."""
+    def receive(self, most):
+        """The next datagram and who sent it; null: for now there is none. Raises what an earlier one came to."""
         if not self._received:
             return None
         what, sender = self._received.popleft()
         if sender is None:
             raise what
-        return what, sender
+        return what[:most], sender
 
     def send(self, data, to=None):
         if to is None and self.remote is None:
-            raise OSError(errno.EDESTADDRREQ, os.strerror(errno.EDESTADDRREQ))
+            raise error_of(errno.EDESTADDRREQ)
         self._below.send(data, *(to or ("", 0)))
         return len(data)
 
     def close(self):
         self._below.close()
         self._received.clear()
+
+
+class Stream(asyncio.Protocol):
+    """A connection whose bytes wait to be asked for."""
+
+    def __init__(self, changed):
+        self.changed = changed
+        self.transport = None
+        self._received = bytearray()
+        self._has_ended = False
+        self._error = None
+        self._is_lost = False
+        self._is_full = False  # what is to be sent
+        self._sends_no_more = False
+
+    # As a protocol.
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.changed()
+
+    def data_received(self, data):
+        self._received += data
+        if len(self._received) >= _MOST_RECEIVED:
+            self.transport.pause_reading()
+        self.changed()
+
+    def eof_received(self):
+        self._has_ended = True
+        self.changed()
+        return True
+
+    def pause_writing(self):
+        self._is_full = True
+
+    def resume_writing(self):
+        self._is_full = False
+        self.changed()
+
+    def connection_lost(self, error):
+        self._is_lost = True
+        self._error = error
+        self.changed()
+
+    # As a channel.
+
+    @property
+    def is_readable(self):
+        return bool(self._received) or self._has_ended or self._is_lost
+
+    @property
+    def is_writable(self):
+        return self._is_lost or not self._is_full
+
+    def receive(self, most):
+        """Bytes, and null for from whom; b"" at the end; null: for now there are none. Raises once why it was lost."""
+        if self._received:
+            data = bytes(self._received[:most])
+            del self._received[:most]
+            if len(self._received) < _MOST_RECEIVED and not self._is_lost:
+                self.transport.resume_reading()
+            return data, None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        return (b"", None) if self._has_ended or self._is_lost else None
+
+    def send(self, data, to=None):
+        """How much of it has been taken; null: for now nothing."""
+        if self._is_lost or self._sends_no_more:
+            raise error_of(errno.EPIPE)
+        if self._is_full:
+            return None
+        part = bytes(memoryview(data).cast("B")[:_MOST_SENT])
+        self.transport.write(part)
+        return len(part)
+
+    def end_sending(self):
+        self._sends_no_more = True
+        if not self._is_lost:
+            self.transport.write_eof()
+
+    def end_receiving(self):
+        self._received.clear()
+        self._has_ended = True
+
+    def give_away(self):
+        """What has come and is not read, and whether that is all: its transport, which reads no more, belongs to somebody else."""
+        if self._is_lost:
+            raise self._error or ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+        self.transport.pause_reading()
+        return bytes(self._received), self._has_ended
+
+    def close(self):
+        # The system's close() sends what is queued; but who has not read what came is told by a reset.
+        if self.transport is not None:
+            self.transport.abort() if self._received else self.transport.close()
+
+
+class Listener:
+    """An address that is listened at; connections wait to be accepted."""
+
+    is_writable = False
+    remote = None
+
+    def __init__(self, loop, changed, place, backlog):
+        self._changed = changed
+        self._loop = loop
+        self._waiting = collections.deque()
+        self._number = loop._listen(self._incoming, None, place, backlog)
+
+    def _incoming(self):
+        stream = Stream(lambda: None)
+        # Once it is made.
+        stream.changed = lambda: self._arrived(stream)
+        return stream
+
+    def _arrived(self, stream):
+        stream.changed = lambda: None
+        self._waiting.append(stream)
+        self._changed()
+
+    @property
+    def is_readable(self):
+        return bool(self._waiting)
+
+    def accept(self):
+        """The next connection; null: for now there is none."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def close(self):
+        self._loop._machine.end_listening(self._loop, self._number)
+        while self._waiting:
+            self._waiting.popleft().transport.abort()

@@ -73,6 +73,7 @@ class Guards:
         self._put(subprocess.Popen, "__del__", lambda popen: None)
         self._put(socket.socket, "__init__", refuse("socket.socket", "use asyncio's streams and protocols"))
         self._put(socket, "socket", WorldSocket)  # for who asks the module; who has taken the class from it before is refused
+        self._put(socket, "socketpair", refuse("pairs of sockets", "asyncio's streams between two tasks are queues"))
         self._put(socket, "getaddrinfo", self._getaddrinfo)
         self._put(socket, "gethostbyname", lambda name: self._getaddrinfo(name, 0, socket.AF_INET)[0][4][0])
         self._put(socket, "gethostname", lambda: self._world._machine_here().name)

@@ -10,10 +10,13 @@ import socket
 import sys
 import threading
 import weakref
-from asyncio import base_events, events, exceptions, sslproto
+from asyncio import base_events, events, exceptions, protocols, sslproto
+from asyncio.trsock import TransportSocket
 
+from .. import _bine
 from .._loop import EventLoop, _Watched
-from ._socket import addresses, bound_socket, refuse
+from ._channels import Stream
+from ._socket import TransportsSocket, addresses, bound_socket, refuse
 
 
 # Since Python 3.11 there is a limit of the end of TLS, too.
@@ -155,8 +158,7 @@ class WorldLoop(EventLoop):
             raise ValueError("host and port, or a connected sock, and not both, are to be specified")
         name = _checked_name(ssl, server_hostname, host)
         if sock is not None:
-            return await self._begin(sock.take_connection(), protocol_factory, ssl, name, ssl_handshake_timeout,
-                                     ssl_shutdown_timeout)
+            return await self._adopt(sock, protocol_factory, ssl, name, ssl_handshake_timeout, ssl_shutdown_timeout)
         infos = await self._ensure_resolved((host, port), family=family, type=socket.SOCK_STREAM, proto=proto,
                                             flags=flags, loop=self)
         if not infos:
@@ -166,10 +168,12 @@ class WorldLoop(EventLoop):
 
     async def create_unix_connection(self, protocol_factory, path=None, *, ssl=None, sock=None, server_hostname=None,
                                      ssl_handshake_timeout=None, ssl_shutdown_timeout=None):
-        if sock is not None or path is None:
-            refuse("sockets", "give a path")()
+        if (path is None) == (sock is None):
+            raise ValueError("a path or a connected sock, and not both, is to be specified")
         if ssl and server_hostname is None:
             raise ValueError("you have to pass server_hostname when using ssl")
+        if sock is not None:
+            return await self._adopt(sock, protocol_factory, ssl, server_hostname, ssl_handshake_timeout, ssl_shutdown_timeout)
         transport = await self._connect((os.fspath(path), -1), ("", 0))
         return await self._begin(transport, protocol_factory, ssl, server_hostname, ssl_handshake_timeout,
                                  ssl_shutdown_timeout)
@@ -200,7 +204,17 @@ class WorldLoop(EventLoop):
                 self._machine.cancel_connect(number)
             raise
 
-    async def _begin(self, transport, protocol_factory, ssl, name, *limits):
+    async def connect_accepted_socket(self, protocol_factory, sock, *, ssl=None, ssl_handshake_timeout=None,
+                                      ssl_shutdown_timeout=None):
+        return await self._adopt(sock, protocol_factory, ssl, None, ssl_handshake_timeout, ssl_shutdown_timeout, is_server=True)
+
+    async def _adopt(self, sock, protocol_factory, ssl, name, *limits, is_server=False):
+        """A transport for what has been connected or accepted, and perhaps used, as a socket."""
+        transport, received, is_all = sock.take_connection()
+        return await self._begin(transport, protocol_factory, ssl, name, *limits, is_server=is_server, received=received,
+                                 is_all=is_all)
+
+    async def _begin(self, transport, protocol_factory, ssl, name, *limits, is_server=False, received=b"", is_all=False):
         if transport.is_closing():
             raise ConnectionResetError(104, "the connection was reset at once")
         try:
@@ -208,21 +222,35 @@ class WorldLoop(EventLoop):
         except BaseException:
             transport.abort()
             raise
+        if isinstance(ssl, _bine.TLSContext):
+            return await self._begin_below(transport, protocol, ssl, name, limits[0], is_server, received)
         if not ssl:
-            transport.set_protocol(protocol)
-            transport._begin()
+            _take_over(transport, protocol, received, is_all)
             return transport, protocol
         waiter = self.create_future()
-        tls = sslproto.SSLProtocol(self, protocol, None if isinstance(ssl, bool) else ssl, waiter, False, name,
+        tls = sslproto.SSLProtocol(self, protocol, None if isinstance(ssl, bool) else ssl, waiter, is_server, name,
                                    **_tls_limits(limits))
-        transport.set_protocol(tls)
-        transport._begin()
+        _take_over(transport, tls, received, is_all)
         try:
             await waiter
         except BaseException:
             tls._app_transport.close()
             raise
         return tls._app_transport, protocol
+
+    async def _begin_below(self, transport, protocol, context, name, timeout, is_server, received):
+        """With TLS below the transport."""
+        if received:
+            transport.abort()
+            raise ValueError("what has been received is TLS already, and not for a bine.TLSContext any more")
+        waiter = self.create_future()
+        secure = self._start_tls(transport, protocol, waiter, context, is_server, name, timeout)
+        try:
+            await waiter
+        except BaseException:
+            secure.close()
+            raise
+        return secure, protocol
 
     async def create_server(self, protocol_factory, host=None, port=None, *, family=socket.AF_UNSPEC,
                             flags=socket.AI_PASSIVE, sock=None, backlog=100, ssl=None, reuse_address=None,
@@ -248,9 +276,9 @@ class WorldLoop(EventLoop):
     async def create_unix_server(self, protocol_factory, path=None, *, sock=None, backlog=100, ssl=None,
                                  ssl_handshake_timeout=None, ssl_shutdown_timeout=None, start_serving=True,
                                  cleanup_socket=True):
-        if sock is not None or path is None:
-            refuse("sockets", "give a path")()
-        sockets = [bound_socket(self.host, socket.AF_UNIX, (os.fspath(path), -1))]
+        if (path is None) == (sock is None):
+            raise ValueError("a path or a bound sock, and not both, is to be specified")
+        sockets = [sock or bound_socket(self.host, socket.AF_UNIX, (os.fspath(path), -1))]
         return await self._begin_serving(protocol_factory, sockets, ssl, backlog, ssl_handshake_timeout,
                                          ssl_shutdown_timeout, start_serving)
 
@@ -269,29 +297,50 @@ class WorldLoop(EventLoop):
     async def sock_connect(self, sock, address):
         if sock.type == socket.SOCK_DGRAM:
             return await super().sock_connect(sock, address)
+        if sock.family == socket.AF_UNIX:
+            sock.connection = await self._connect((os.fspath(address), -1), ("", 0))
+            return
         infos = await self._ensure_resolved(address[:2], family=sock.family, type=sock.type, proto=sock.proto, loop=self)
         sock.connection = await self._connect(infos[0][4][:2], sock.place or ("", 0))
 
     def _start_serving(self, protocol_factory, sock, sslcontext=None, server=None, backlog=100, *limits):
-        if sslcontext:
+        context = None
+        if isinstance(sslcontext, _bine.TLSContext):
+            context = sslcontext
+        elif sslcontext:
             protocol_factory = functools.partial(self._incoming_tls, protocol_factory, sslcontext, limits)
+        waiting = sock.take_listener()
+        sock.number = self._listen(protocol_factory, server, sock.place, backlog, context, limits[0] if limits else None)
+        for accepted in waiting:
+            _take_over(*_with_protocol(protocol_factory(), accepted.take_connection()))
+
+    def _listen(self, protocol_factory, server, place, backlog, *secure):
+        """The number for what listens now."""
         self._listening += 1
         try:
-            self._machine.listen(self, self._listening, protocol_factory, server, *sock.place, backlog)
+            self._machine.listen(self, self._listening, protocol_factory, server, *place, backlog, *secure)
         except OSError as error:
-            raise OSError(error.errno, f"error while attempting to bind on address {sock.getsockname()!r}: "
+            raise OSError(error.errno, f"error while attempting to bind on address {place!r}: "
                                        f"{os.strerror(error.errno or 0).lower()}") from None
-        sock.number = self._listening
+        return self._listening
 
     def _stop_serving(self, sock):
         if sock.number:
             self._machine.end_listening(self, sock.number)
         sock.number = 0
 
+    def _socket_for(self, transport):
+        shown = TransportsSocket(transport)
+        self._transports[shown.fileno()] = transport
+        return TransportSocket(shown)
+
+    def _sock_sendfile_native(self, sock, file, offset, count):
+        raise exceptions.SendfileNotAvailableError("files are read and written in a simulated world")
+
     async def _sendfile_native(self, transport, file, offset, count):
         raise exceptions.SendfileNotAvailableError("files are read and written in a simulated world")
 
-    # What becomes of sockets that the program reads and writes by itself, as asyncio's datagram transports do.
+    # Sockets that the program reads and writes by itself, as asyncio's datagram transports and its sock_recv() and others do.
 
     def _add_reader(self, file, callback, *args):
         return self._watch(file, False, events.Handle(callback, args, self))
@@ -333,14 +382,46 @@ class WorldLoop(EventLoop):
     remove_reader = asyncio.SelectorEventLoop.remove_reader
     remove_writer = asyncio.SelectorEventLoop.remove_writer
 
+    # Signals are those that Host.signal() sends.
+
+    def add_signal_handler(self, sig, callback, *args):
+        self._check_signal(sig)
+        self._check_closed()
+        self._check_callback(callback, "add_signal_handler")
+        self._signal_handlers[sig] = callback, args
+
+    def remove_signal_handler(self, sig):
+        self._check_signal(sig)
+        return self._signal_handlers.pop(sig, None) is not None
+
     # What a world does not have.
 
-    sock_accept = sock_sendfile = connect_accepted_socket = refuse("streams that a program reads and writes by a socket",
-                                                                   "use asyncio's streams and protocols")
     connect_read_pipe = connect_write_pipe = refuse("pipes")
     subprocess_exec = subprocess_shell = refuse("child processes")
-    add_signal_handler = remove_signal_handler = refuse("signals")
     set_default_executor = lambda self, executor: None
+
+
+def _take_over(transport, protocol, received=b"", is_all=False):
+    """A transport that somebody had before tells its new protocol what there has been."""
+    has_begun = isinstance(transport.get_protocol(), Stream)
+    transport.set_protocol(protocol)
+    if not has_begun:
+        return transport._begin()
+    protocol.connection_made(transport)
+    if received:
+        if isinstance(protocol, asyncio.BufferedProtocol):
+            protocols._feed_data_to_buffered_proto(protocol, received)
+        else:
+            protocol.data_received(received)
+    if is_all and not protocol.eof_received():
+        transport.close()
+    if not transport.is_closing():
+        transport.resume_reading()
+
+
+def _with_protocol(protocol, taken):
+    transport, *received = taken
+    return transport, protocol, *received
 
 
 def _checked_name(ssl, server_hostname, host):

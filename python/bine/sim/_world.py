@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import inspect
 import itertools
+import signal
 import traceback
 import weakref
 import zlib
@@ -242,6 +243,16 @@ class Host:
     def restart(self):
         """Start the host and its program anew. Nothing happens when it is up."""
         self._machine.restart()
+
+    def signal(self, number):
+        """Send a signal to the program, which must have a handler for it: ``loop.add_signal_handler()``."""
+        number = signal.Signals(number)
+        loop = self._loop
+        if loop is None or loop.is_closed() or number not in loop._signal_handlers:
+            raise RuntimeError(f"the program of {self.name} has no handler for {number.name}; crash() ends it without one")
+        self.world.note(f"{self.name} gets {number.name}")
+        callback, args = loop._signal_handlers[number]
+        loop.call_soon_threadsafe(callback, *args)
 
     @property
     def clock_ahead(self):

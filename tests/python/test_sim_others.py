@@ -1,0 +1,125 @@
+"""Programs of others, unmodified, in simulated worlds: aiohttp and Tornado, servers and clients."""
+
+import os
+import pathlib
+import subprocess
+import unittest
+
+from support import PATIENCE, environment, is_sanitized
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+AIOHTTP = """
+import aiohttp
+from aiohttp import web
+
+async def serve():
+    async def echo(request):
+        return web.json_response({"name": request.match_info["name"], "size": len(await request.read())})
+
+    async def shout(request):
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(message.data.upper())
+        return socket
+
+    app = web.Application()
+    app.router.add_post("/echo/{name}", echo)
+    app.router.add_get("/shout", shout)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, port=8080).start()
+    await asyncio.Event().wait()
+
+async def ask():
+    said = []
+    async with aiohttp.ClientSession() as session:
+        for size in (10, 300_000):
+            async with session.post("http://server:8080/echo/ann", data=bytes(size)) as answer:
+                said.append(await answer.json())
+        async with session.ws_connect("http://server:8080/shout") as socket:
+            await socket.send_str("loud")
+            said.append((await socket.receive()).data)
+    return said
+
+FAULTS = OSError, aiohttp.ClientError
+"""
+
+TORNADO = """
+import tornado.httpclient, tornado.httpserver, tornado.iostream, tornado.web, tornado.websocket
+
+class Echo(tornado.web.RequestHandler):
+    def post(self, name):
+        self.write({"name": name, "size": len(self.request.body)})
+
+class Shout(tornado.websocket.WebSocketHandler):
+    def on_message(self, message):
+        self.write_message(message.upper())
+
+async def serve():
+    app = tornado.web.Application([("/echo/(.*)", Echo), ("/shout", Shout)])
+    app.listen(8080)
+    await asyncio.Event().wait()
+
+async def ask():
+    said = []
+    client = tornado.httpclient.AsyncHTTPClient(force_instance=True)
+    for size in (10, 300_000):
+        answer = await client.fetch("http://server:8080/echo/ann", method="POST", body=bytes(size))
+        said.append(tornado.escape.json_decode(answer.body))
+    socket = await tornado.websocket.websocket_connect("ws://server:8080/shout")
+    socket.write_message("loud")
+    said.append(await socket.read_message())
+    socket.close()
+    client.close()
+    return said
+
+FAULTS = OSError, tornado.httpclient.HTTPError, tornado.iostream.StreamClosedError
+"""
+
+PROGRAM = """
+import asyncio
+import bine.sim
+
+async def program(world):
+    world.host("server").run(serve)
+    await asyncio.sleep(1)
+    world.disturb(5)
+    while True:
+        try:
+            said = await asyncio.wait_for(ask(), 30)
+            if said == ANSWERS:
+                return
+            world.note(f"the connection ended: {said}")
+        except (*FAULTS, asyncio.TimeoutError) as error:
+            world.note(repr(error))
+            await asyncio.sleep(1)
+
+ANSWERS = [{"name": "ann", "size": 10}, {"name": "ann", "size": 300_000}, "LOUD"]
+print(bine.sim.explore(program, seeds=10, twice_in=1))
+"""
+
+
+@unittest.skipIf(is_sanitized(), "the programs of others are run without the sanitizer")
+class Others(unittest.TestCase):
+    def run_there(self, *arguments):
+        done = subprocess.run([environment() / "python", *arguments], capture_output=True, text=True, check=False,
+                              timeout=2 * PATIENCE, env=dict(os.environ, PYTHONHASHSEED="0"))
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def play(self, program):
+        self.assertIn("10 worlds", self.run_there("-c", program + PROGRAM))
+
+    def test_aiohttp(self):
+        self.play(AIOHTTP)
+
+    def test_tornado(self):
+        self.play(TORNADO)
+
+    def test_the_example(self):
+        self.assertIn("20 worlds", self.run_there(ROOT / "examples/python/sim_aiohttp.py", "--seeds", "20"))
+
+
+if __name__ == "__main__":
+    unittest.main()
