@@ -4,7 +4,11 @@ As servers: ``tcp:PORT[:interface=IP]``, ``unix:PATH``, ``ssl:PORT:certKey=FILE`
 As clients: ``tcp:HOST:PORT``, ``tls:HOST:PORT``, ``unix:PATH``, ``srv:SERVICE``.
 """
 
+from __future__ import annotations
+
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from . import _bine
 from ._guest import loop_here
@@ -12,50 +16,51 @@ from ._guest import loop_here
 __all__ = ("Port", "connect", "listen", "open_connection", "start_server")
 
 _LIMIT = 2 ** 16
+_ProtocolT = TypeVar("_ProtocolT", bound=asyncio.BaseProtocol)
 
 
 class Port:
     """Something that listens, until it is closed or the loop is. In ``async with`` it closes at the end of the block."""
 
-    def __init__(self, endpoint, below):
+    def __init__(self, endpoint: str, below: _bine.Port) -> None:
         self._below = below
         self.endpoint = endpoint
 
     @property
-    def address(self):
+    def address(self) -> Any:
         """Where it listens, as ``socket.getsockname()`` writes it, with the port that the system chose."""
         return self._below.address
 
     @property
-    def connections(self):
+    def connections(self) -> int:
         """How many connections there are now."""
         return self._below.connections
 
     @property
-    def is_open(self):
+    def is_open(self) -> bool:
         return self._below.is_open
 
-    def close(self):
+    def close(self) -> None:
         """Stop listening. Connections go on."""
         self._below.close()
 
-    async def wait_closed(self):
+    async def wait_closed(self) -> None:
         """Until it listens no more."""
         if self.is_open:
             await self._below._closed()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Port:
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         self.close()
         await self.wait_closed()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<bine.Port {self.endpoint} {self.address if self.is_open else 'closed'}>"
 
 
-async def listen(endpoint, protocol_factory, *, tls=None):
+async def listen(endpoint: str, protocol_factory: Callable[[], asyncio.BaseProtocol], *, tls: _bine.TLSContext | None = None) -> Port:
     """Listen at `endpoint` ("tcp:7000:interface=127.0.0.1"); every connection gets a protocol. Answers a Port.
 
     tls: a TLSContext for servers. An endpoint that nobody understands is a ValueError that says what would do.
@@ -63,7 +68,8 @@ async def listen(endpoint, protocol_factory, *, tls=None):
     return Port(endpoint, await _bine._listen(loop_here(), endpoint, protocol_factory, tls))
 
 
-async def connect(endpoint, protocol_factory, *, tls=None, server_hostname=None):
+async def connect(endpoint: str, protocol_factory: Callable[[], _ProtocolT], *, tls: _bine.TLSContext | None = None,
+                  server_hostname: str | None = None) -> tuple[_bine.StreamTransport, _ProtocolT]:
     """Connect to `endpoint` ("tcp:example.org:80"); answers transport and protocol, as loop.create_connection() does.
 
     tls: a TLSContext for clients. The certificate must be for `server_hostname`, or for the host that `endpoint` names.
@@ -71,17 +77,19 @@ async def connect(endpoint, protocol_factory, *, tls=None, server_hostname=None)
     return await _bine._connect(loop_here(), endpoint, protocol_factory, tls, server_hostname)
 
 
-async def start_server(client_connected, endpoint, *, tls=None, limit=_LIMIT):
+async def start_server(client_connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None], endpoint: str, *,
+                       tls: _bine.TLSContext | None = None, limit: int = _LIMIT) -> Port:
     """Listen at `endpoint`; `client_connected(reader, writer)` is called for every connection, as by asyncio.start_server()."""
     loop = asyncio.get_running_loop()
 
-    def factory():
+    def factory() -> asyncio.BaseProtocol:
         return asyncio.StreamReaderProtocol(asyncio.StreamReader(limit=limit, loop=loop), client_connected, loop=loop)
 
     return await listen(endpoint, factory, tls=tls)
 
 
-async def open_connection(endpoint, *, tls=None, server_hostname=None, limit=_LIMIT):
+async def open_connection(endpoint: str, *, tls: _bine.TLSContext | None = None, server_hostname: str | None = None,
+                          limit: int = _LIMIT) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect to `endpoint`; answers reader and writer, as asyncio.open_connection() does."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)

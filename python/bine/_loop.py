@@ -4,6 +4,8 @@ What is called often is C++ (``_bine.Loop``): callbacks, timers, descriptors, st
 CPython's own loop, of whichever version this is: ``asyncio.SelectorEventLoop`` without its selector.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import functools
@@ -16,20 +18,34 @@ import threading
 import weakref
 from asyncio import base_events, events, exceptions, format_helpers, sslproto, unix_events
 from asyncio.log import logger
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from socket import socket
+from ssl import SSLContext
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 from . import _bine
 from ._await import Crossing
 
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+    from ._hints import TLS, Handle, SelectorEventLoop, TimerHandle
+else:
+    Handle, SelectorEventLoop, TimerHandle = events.Handle, asyncio.SelectorEventLoop, events.TimerHandle
+
 __all__ = ("EventLoop", "EventLoopPolicy", "install", "new_event_loop", "run")
 
+_T = TypeVar("_T")
+
 # Every loop that is open, to be abandoned in the child of a fork.
-_open_loops = weakref.WeakSet()
+_open_loops: weakref.WeakSet[EventLoop] = weakref.WeakSet()
 
 # Since Python 3.13 a server is told which transport it is about.
-_servers_know_transports = "transport" in inspect.signature(base_events.Server._attach).parameters
+_servers_know_transports = "transport" in inspect.signature(base_events.Server._attach).parameters  # type: ignore[attr-defined]
 
 
-class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
+class EventLoop(_bine.Loop, Crossing, SelectorEventLoop):
     """An asyncio event loop on bine's reactor.
 
     reactor: "auto" (the default: io_uring where the system has it, epoll otherwise), "epoll" or "uring"; the environment
@@ -38,26 +54,26 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
 
     _closed = True  # until it has been opened
 
-    def __init__(self, *, reactor="auto"):
+    def __init__(self, *, reactor: Literal["auto", "epoll", "uring"] = "auto") -> None:
         self._open(reactor)
         # Of the base's constructors only the part that has no selector.
         base_events.BaseEventLoop.__init__(self)
         self._selector = _Watched(self)
         self._signal_handlers = {}
-        self._wakeup_of_others = (-1, None)
+        self._wakeup_of_others: tuple[int, tuple[int, int] | None] = (-1, None)
         self._unix_server_sockets = {}
         self._transports = weakref.WeakValueDictionary()  # of the kinds that are asyncio's own
         self._make_self_pipe()
         self._pid = os.getpid()
         _open_loops.add(self)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (f"<{type(self).__name__} running={self.is_running()} closed={self.is_closed()} "
                 f"debug={self.get_debug()}{'' if self.is_closed() else f' driver={self.driver}'}>")
 
     # Running, ending.
 
-    def run_forever(self):
+    def run_forever(self) -> None:
         """Run until stop() is called."""
         self._check_process()
         self._check_closed()
@@ -80,7 +96,7 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
             if in_main_thread:
                 self._hear_signals_no_more()
 
-    def close(self):
+    def close(self) -> None:
         """Close the loop; it must not be running. What is still open is aborted."""
         if self.is_running():
             raise RuntimeError("Cannot close a running event loop")
@@ -96,15 +112,15 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
         self._close()
         _open_loops.discard(self)
 
-    def set_debug(self, enabled):
+    def set_debug(self, enabled: bool) -> None:
         super().set_debug(enabled)
         self._set_debug_flag(bool(enabled))
 
-    def _check_process(self):
+    def _check_process(self) -> None:
         if self._pid != os.getpid():
             raise RuntimeError("this loop belongs to the parent process; make a new one in the child of a fork")
 
-    def _closed_in_child(self):
+    def _closed_in_child(self) -> None:
         """What is shared with the parent, which still runs it, is left alone."""
         self._closed = True
         self._thread_id = None
@@ -116,18 +132,18 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
     # KeyboardInterrupt, comes in the next turn and not when something else happens. Python has one such descriptor:
     # who had one before the loop ran (Twisted does, and hears of its children by it) is told by the loop.
 
-    def _hear_signals(self):
+    def _hear_signals(self) -> None:
         before = signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
         if before != self._csock.fileno():
             self._wakeup_of_others = (before, _file_of(before))
 
-    def _hear_signals_no_more(self):
+    def _hear_signals_no_more(self) -> None:
         if not self._signal_handlers:
             others, file = self._wakeup_of_others
             signal.set_wakeup_fd(others if _file_of(others) == file else -1, warn_on_full_buffer=False)
             self._wakeup_of_others = (-1, None)
 
-    def _process_self_data(self, data):
+    def _process_self_data(self, data: bytes) -> None:
         super()._process_self_data(data)
         signals = data.replace(b"\0", b"")  # a zero is the loop's own, to wake up
         others, file = self._wakeup_of_others
@@ -136,7 +152,7 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
             with contextlib.suppress(OSError):  # a full one says as much
                 os.write(others, signals)
 
-    def remove_signal_handler(self, sig):
+    def remove_signal_handler(self, sig: int) -> bool:
         """Remove the handler of a signal; whether there was one."""
         removed = super().remove_signal_handler(sig)
         if removed and not self._signal_handlers:
@@ -147,16 +163,16 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
                 self._hear_signals_no_more()
         return removed
 
-    def _add_callback(self, handle):
+    def _add_callback(self, handle: asyncio.Handle) -> None:
         if not handle._cancelled:
             self._append(handle)
 
-    def _add_callback_signalsafe(self, handle):
+    def _add_callback_signalsafe(self, handle: asyncio.Handle) -> None:
         self._add_callback(handle)
 
     # What C++ asks for.
 
-    def _callback_failed(self, handle, exception):
+    def _callback_failed(self, handle: Handle | None, exception: BaseException) -> None:
         context = {"message": "Exception in callback", "exception": exception}
         if handle is not None:
             context["message"] = f"Exception in callback {_described(handle)}"
@@ -165,11 +181,11 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
                 context["source_traceback"] = handle._source_traceback
         self.call_exception_handler(context)
 
-    def _transport_failed(self, transport, exception, message):
+    def _transport_failed(self, transport: _bine.StreamTransport, exception: BaseException, message: str) -> None:
         self._report(transport, exception, message)
         transport._force_close(exception)
 
-    def _report(self, transport, exception, message):
+    def _report(self, transport: _bine.StreamTransport, exception: BaseException, message: str) -> None:
         if isinstance(exception, OSError):
             if self._debug:
                 logger.debug("%r: %s", transport, message, exc_info=exception)
@@ -177,23 +193,24 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
         self.call_exception_handler({"message": message, "exception": exception, "transport": transport,
                                      "protocol": transport.get_protocol()})
 
-    def _incoming_failed(self, exception):
+    def _incoming_failed(self, exception: BaseException) -> None:
         if self._debug:
             self.call_exception_handler({"message": "Error on transport creation for incoming connection",
                                          "exception": exception})
 
-    def _written_in_vain(self):
+    def _written_in_vain(self) -> None:
         logger.warning("socket.send() raised exception.")
 
-    def _attach_transport(self, server, transport):
+    def _attach_transport(self, server: Any, transport: _bine.StreamTransport) -> None:
         server._attach(transport) if _servers_know_transports else server._attach()
 
-    def _detach_transport(self, server, transport):
+    def _detach_transport(self, server: Any, transport: _bine.StreamTransport) -> None:
         server._detach(transport) if _servers_know_transports else server._detach()
 
     # Debug mode: asyncio's own handles, which know where they were made and how long they took.
 
-    def _call_soon_debug(self, from_thread, callback, args, context):
+    def _call_soon_debug(self, from_thread: bool | None, callback: Callable[..., object], args: tuple[Any, ...],
+                         context: Context | None) -> asyncio.Handle:
         self._check_callback(callback, "call_soon")
         if from_thread is False:
             self._check_thread()
@@ -204,7 +221,8 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
             self._append(handle, from_thread)
         return handle
 
-    def _call_at_debug(self, when, callback, args, context):
+    def _call_at_debug(self, when: float, callback: Callable[..., object], args: tuple[Any, ...],
+                       context: Context | None) -> asyncio.TimerHandle:
         self._check_thread()
         self._check_callback(callback, "call_at")
         timer = _DebugTimerHandle(when, callback, args, self, context)
@@ -215,11 +233,15 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
 
     # Streams.
 
-    def _make_socket_transport(self, sock, protocol, waiter=None, *, extra=None, server=None):
+    def _make_socket_transport(self, sock: socket, protocol: asyncio.BaseProtocol, waiter: asyncio.Future[None] | None = None, *,
+                               extra: dict[str, Any] | None = None,
+                               server: asyncio.AbstractServer | None = None) -> asyncio.Transport:
         return self._open_transport(sock, protocol, waiter, extra, server)
 
-    def _make_ssl_transport(self, rawsock, protocol, sslcontext, waiter=None, *, server_side=False, server_hostname=None,
-                            extra=None, server=None, **limits):
+    def _make_ssl_transport(self, rawsock: socket, protocol: asyncio.BaseProtocol, sslcontext: TLS,
+                            waiter: Any = None, *, server_side: bool = False, server_hostname: str | None = None,
+                            extra: dict[str, Any] | None = None, server: asyncio.AbstractServer | None = None,
+                            **limits: Any) -> asyncio.Transport:
         if isinstance(sslcontext, _bine.TLSContext):
             return self._open_transport(rawsock, protocol, waiter, extra, server, sslcontext, server_side, server_hostname,
                                         limits.get("ssl_handshake_timeout"))
@@ -227,23 +249,27 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
         self._open_transport(rawsock, tls, None, extra, server)
         return tls._app_transport
 
-    def _start_serving(self, protocol_factory, sock, sslcontext=None, server=None, backlog=100, *limits):
+    def _start_serving(self, protocol_factory: Callable[[], asyncio.BaseProtocol], sock: socket, sslcontext: TLS | None = None,
+                       server: asyncio.AbstractServer | None = None, backlog: int = 100, *limits: Any) -> None:
         if isinstance(sslcontext, _bine.TLSContext):
             return self._serve(sock.fileno(), protocol_factory, server, sslcontext, limits[0] if limits else None)
         if sslcontext:
             protocol_factory = functools.partial(self._incoming_tls, protocol_factory, sslcontext, limits)
         self._serve(sock.fileno(), protocol_factory, server)
 
-    def _stop_serving(self, sock):
+    def _stop_serving(self, sock: socket) -> None:
         self._end_serving(sock.fileno())
         super()._stop_serving(sock)
 
-    def _incoming_tls(self, protocol_factory, sslcontext, limits):
+    def _incoming_tls(self, protocol_factory: Callable[[], asyncio.BaseProtocol], sslcontext: SSLContext,
+                      limits: tuple[Any, ...]) -> sslproto.SSLProtocol:
         names = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
-        return sslproto.SSLProtocol(self, protocol_factory(), sslcontext, None, True, None, **dict(zip(names, limits)))
+        return sslproto.SSLProtocol(self, protocol_factory(), sslcontext, None, True, None,  # type: ignore[arg-type]
+                                    **dict(zip(names, limits)))
 
-    async def start_tls(self, transport, protocol, sslcontext, *, server_side=False, server_hostname=None,
-                        ssl_handshake_timeout=None, **kwargs):
+    async def start_tls(self, transport: asyncio.BaseTransport, protocol: asyncio.BaseProtocol, sslcontext: TLS, *,
+                        server_side: bool = False, server_hostname: str | None = None, ssl_handshake_timeout: float | None = None,
+                        **kwargs: Any) -> asyncio.Transport:
         """Begin TLS on a transport; answers the one to use from now on."""
         if not isinstance(sslcontext, _bine.TLSContext):
             return await super().start_tls(transport, protocol, sslcontext, server_side=server_side, server_hostname=server_hostname,
@@ -259,7 +285,7 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
             raise
         return secure
 
-    async def _sendfile_native(self, transport, file, offset, count):
+    async def _sendfile_native(self, transport: asyncio.Transport, file: IO[bytes], offset: int, count: int | None) -> int:
         if not isinstance(transport, _bine.StreamTransport):
             return await super()._sendfile_native(transport, file, offset, count)
         if transport._is_secure:
@@ -279,10 +305,11 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
 
     # Child processes: the kernel tells by a descriptor that one has ended; no thread waits and no signal is needed.
 
-    async def _make_subprocess_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=None, **kwargs):
+    async def _make_subprocess_transport(self, protocol: asyncio.SubprocessProtocol, args: Any, shell: bool, stdin: Any, stdout: Any,
+                                         stderr: Any, bufsize: int, extra: Any = None, **kwargs: Any) -> Any:
         waiter = self.create_future()
-        transport = unix_events._UnixSubprocessTransport(self, protocol, args, shell, stdin, stdout, stderr, bufsize,
-                                         waiter=waiter, extra=extra, **kwargs)
+        transport = unix_events._UnixSubprocessTransport(  # type: ignore[attr-defined]
+            self, protocol, args, shell, stdin, stdout, stderr, bufsize, waiter=waiter, extra=extra, **kwargs)
         self._watch_child(transport)
         try:
             await waiter
@@ -294,11 +321,11 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
             raise
         return transport
 
-    def _watch_child(self, transport):
+    def _watch_child(self, transport: Any) -> None:
         pid = transport.get_pid()
         descriptor = os.pidfd_open(pid)
 
-        def ended():
+        def ended() -> None:
             self._remove_reader(descriptor)
             os.close(descriptor)
             try:
@@ -316,10 +343,10 @@ class EventLoop(_bine.Loop, Crossing, asyncio.SelectorEventLoop):
 class _Watched:
     """What a selector would say of the descriptors that a loop watches, for code that looks at ``loop._selector``."""
 
-    def __init__(self, loop):
-        self._loop = weakref.ref(loop)
+    def __init__(self, loop: EventLoop) -> None:
+        self._loop: Callable[[], Any] = weakref.ref(loop)
 
-    def get_key(self, file):
+    def get_key(self, file: FileDescriptorLike) -> selectors.SelectorKey:
         fd = file if isinstance(file, int) else file.fileno()
         loop = self._loop()
         handles = loop._watched(fd)
@@ -329,34 +356,34 @@ class _Watched:
         watched_for = (selectors.EVENT_READ if reader else 0) | (selectors.EVENT_WRITE if writer else 0)
         return selectors.SelectorKey(file, fd, watched_for, handles)
 
-    def unregister(self, file):
+    def unregister(self, file: FileDescriptorLike) -> selectors.SelectorKey:
         key = self.get_key(file)
         self._loop()._remove_reader(key.fd)
         self._loop()._remove_writer(key.fd)
         return key
 
 
-class _DebugHandle(events.Handle):
+class _DebugHandle(Handle):
     """asyncio's handle, timed when it runs."""
 
-    def _run(self):
+    def _run(self) -> None:
         _run_timed(self)
 
 
-class _DebugTimerHandle(events.TimerHandle):
+class _DebugTimerHandle(TimerHandle):
     """asyncio's timer; one of the loop's own fires it."""
 
-    _alarm = None
+    _alarm: _bine.TimerHandle | None = None
 
-    def arm(self):
+    def arm(self) -> None:
         self._alarm = self._loop._arm(self._when, self._due)
         self._scheduled = True
 
-    def _due(self):
+    def _due(self) -> None:
         self._scheduled = False
         _run_timed(self)
 
-    def cancel(self):
+    def cancel(self) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
         events.Handle.cancel(self)
@@ -367,7 +394,7 @@ _DebugHandle.__name__ = "Handle"
 _DebugTimerHandle.__name__ = "TimerHandle"
 
 
-def _run_timed(handle):
+def _run_timed(handle: Any) -> None:
     if handle._cancelled:
         return
     loop = handle._loop
@@ -377,12 +404,13 @@ def _run_timed(handle):
         events.Handle._run(handle)
         took = loop.time() - before
         if took >= loop.slow_callback_duration:
-            logger.warning("Executing %s took %.3f seconds", base_events._format_handle(handle), took)
+            name = base_events._format_handle(handle)  # type: ignore[attr-defined]
+            logger.warning("Executing %s took %.3f seconds", name, took)
     finally:
         loop._current_handle = None
 
 
-def _file_of(descriptor):
+def _file_of(descriptor: int) -> tuple[int, int] | None:
     """What tells one open file from another; null: it is closed."""
     try:
         told = os.fstat(descriptor)
@@ -391,11 +419,11 @@ def _file_of(descriptor):
     return told.st_dev, told.st_ino
 
 
-def _described(handle):
+def _described(handle: Any) -> str:
     return format_helpers._format_callback_source(handle._callback, handle._args)
 
 
-def _after_fork_in_child():
+def _after_fork_in_child() -> None:
     for loop in list(_open_loops):
         loop._closed_in_child()
     _open_loops.clear()
@@ -404,7 +432,7 @@ def _after_fork_in_child():
 os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def new_event_loop():
+def new_event_loop() -> EventLoop:
     """A loop for ``asyncio.run(main(), loop_factory=bine.new_event_loop)``."""
     return EventLoop()
 
@@ -412,16 +440,16 @@ def new_event_loop():
 class EventLoopPolicy(asyncio.DefaultEventLoopPolicy):
     """For code that sets a policy: every loop that asyncio makes is bine's."""
 
-    def _loop_factory(self):
+    def _loop_factory(self) -> EventLoop:
         return new_event_loop()
 
 
-def install():
+def install() -> None:
     """Make bine's loop the one that asyncio makes, in this process. ``bine.run`` needs no such thing."""
     asyncio.set_event_loop_policy(EventLoopPolicy())
 
 
-def run(main, *, debug=None):
+def run(main: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
     """Run a coroutine on a loop of bine's, as ``asyncio.run`` does: it returns what the coroutine returns."""
     if sys.version_info >= (3, 11):
         with asyncio.Runner(debug=debug, loop_factory=new_event_loop) as runner:
@@ -429,7 +457,7 @@ def run(main, *, debug=None):
     return _run_before_runners(main, debug)
 
 
-def _run_before_runners(main, debug):
+def _run_before_runners(main: Coroutine[Any, Any, _T], debug: bool | None) -> _T:
     if events._get_running_loop() is not None:
         raise RuntimeError("bine.run() cannot be called from a running event loop")
     if not asyncio.iscoroutine(main):
@@ -442,7 +470,7 @@ def _run_before_runners(main, debug):
         return loop.run_until_complete(main)
     finally:
         try:
-            asyncio.runners._cancel_all_tasks(loop)
+            asyncio.runners._cancel_all_tasks(loop)  # type: ignore[attr-defined]
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
         finally:

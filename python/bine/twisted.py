@@ -7,14 +7,20 @@ Twisted and asyncio then share one thread and one loop: ``Deferred.asFuture``, `
 kinds work side by side. Nothing of Twisted is imported before install() is called.
 """
 
+from __future__ import annotations
+
 import asyncio
+from typing import TYPE_CHECKING
 
 from . import _loop
+
+if TYPE_CHECKING:
+    from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 
 __all__ = ("install",)
 
 
-def install(eventloop=None):
+def install(eventloop: asyncio.AbstractEventLoop | None = None) -> AsyncioSelectorReactor:
     """Install Twisted's asyncio reactor on a loop of bine's, and return the reactor.
 
     ``eventloop`` is one that exists already, as for ``twisted.internet.asyncioreactor.install``. A new one becomes asyncio's
@@ -27,7 +33,7 @@ def install(eventloop=None):
 
     loop = eventloop if eventloop is not None else _loop.new_event_loop()
     reactor = Reactor(loop)
-    installReactor(reactor)
+    installReactor(reactor)  # type: ignore[no-untyped-call]
     if eventloop is None:
         asyncio.set_event_loop(loop)
     return reactor
