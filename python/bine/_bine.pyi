@@ -172,6 +172,8 @@ def _connect(
 _Pairs: TypeAlias = list[tuple[str, str]]
 _Piece: TypeAlias = Callable[[], Awaitable[bytes | None]]  # answers what comes next; nothing, or empty: the end
 _Parts: TypeAlias = tuple[int, _Pairs, bytes | _Piece]  # status, headers, body
+# Method, pattern, names in the pattern, handler, whether it reads bodies bit by bit.
+_Route: TypeAlias = tuple[str, str, tuple[str, ...], Callable[..., _Parts | Awaitable[_Parts]], bool]
 
 @type_check_only
 class _HttpClient:
@@ -180,17 +182,19 @@ class _HttpClient:
         method: str,
         url: str,
         headers: _Pairs,
-        body: bytes | None,
+        body: bytes | tuple[_Piece, int | None] | None,  # what comes next of it, its length
         timeout: float | None,
         redirects: int | None,
         whole: bool,
+        expect_continue: bool,
         /,
     ) -> asyncio.Future[tuple[int, str, _Pairs, str, list[tuple[int, str]], bytes | _HttpBody]]: ...
     def close(self) -> None: ...
 
 @type_check_only
 class _HttpBody:
-    def read(self) -> asyncio.Future[bytes]: ...
+    def wait(self) -> asyncio.Future[None]: ...
+    def take(self) -> bytes: ...
     def close(self) -> None: ...
 
 @type_check_only
@@ -225,7 +229,7 @@ def _http_client(
 def _http_serve(
     loop: Loop,
     endpoint: str,
-    routes: Sequence[tuple[str, str, tuple[str, ...], Callable[..., _Parts | Awaitable[_Parts]], bool]],
+    routes: Sequence[_Route],
     tls: TLSContext | None,
     limit: int,
     idle_time: float,

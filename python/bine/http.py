@@ -10,13 +10,16 @@
     await server.wait_closed()
 """
 
+from __future__ import annotations
+
 import asyncio
 import inspect
 import json as _json
 import re
 import urllib.parse
 import weakref
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import _bine
 from ._guest import loop_here
@@ -24,43 +27,75 @@ from ._guest import loop_here
 __all__ = ("Answer", "Client", "HTTPError", "Headers", "Request", "Response", "Router", "Server", "delete", "get", "head", "post",
            "put", "request", "serve")
 
+if TYPE_CHECKING:
+    from typing import TypeAlias, TypedDict
 
-class Headers(Mapping):
+    from typing_extensions import Unpack
+
+    _Sent: TypeAlias = bytes | bytearray | memoryview | str | AsyncIterable[bytes] | AsyncIterable[str]
+    _Fields: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+    _Query: TypeAlias = Mapping[str, Any] | Sequence[tuple[str, Any]]
+    _Body: TypeAlias = (str | bytes | bytearray | memoryview | dict[Any, Any] | list[Any] | AsyncIterable[bytes] | AsyncIterable[str]
+                        | None)
+    # Of a body that comes: waits for more, answers it, or the parts of an HTTPError.
+    _Wait: TypeAlias = Callable[[], Awaitable[object]]
+    _Take: TypeAlias = Callable[[], bytes | tuple[Any, ...]]
+    _Reply: TypeAlias = "_Body | Response"
+    _Handler: TypeAlias = "Callable[[Request], _Reply | Awaitable[_Reply]]"
+    _HandlerT = TypeVar("_HandlerT", bound=_Handler)
+
+    class _Options(TypedDict, total=False):
+        """Of Client.request(), those that every method has."""
+
+        params: _Query | None
+        headers: _Fields
+        json: object
+        form: _Query | None
+        timeout: float | None
+        redirects: int | None
+        stream: bool
+        expect_continue: bool
+
+    class _AllOptions(_Options, total=False):
+        body: _Sent | None
+
+
+class Headers(Mapping[str, str]):
     """Header fields: a mapping that does not mind upper and lower case, and keeps all of them in order."""
 
     __slots__ = ("_pairs", "_first")
 
-    def __init__(self, pairs=()):
+    def __init__(self, pairs: _Fields = ()) -> None:
         self._pairs = list(pairs.items() if isinstance(pairs, Mapping) else pairs)
-        self._first = None
+        self._first: dict[str, str] | None = None
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> str:
         if self._first is None:
             self._first = {}
             for key, value in self._pairs:
                 self._first.setdefault(key.lower(), value)
         return self._first[name.lower()]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(key.lower() for key, _ in self._pairs))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len({key.lower() for key, _ in self._pairs})
 
-    def get_all(self, name):
+    def get_all(self, name: str) -> list[str]:
         """The values of all fields of that name, in order."""
         name = name.lower()
         return [value for key, value in self._pairs if key.lower() == name]
 
-    def pairs(self):
+    def pairs(self) -> list[tuple[str, str]]:
         """All fields as they came."""
         return list(self._pairs)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Headers({self._pairs!r})"
 
 
-def _charset_of(headers):
+def _charset_of(headers: Headers) -> str:
     match = re.search(r'charset="?([\w.:-]+)', headers.get("content-type", ""), re.IGNORECASE)
     return match[1] if match else "utf-8"
 
@@ -70,30 +105,34 @@ class _Message:
 
     __slots__ = ("headers", "_body", "_wait", "_take", "_rest")
 
-    def __init__(self, headers, body):
+    def __init__(self, headers: _Fields, body: bytes | tuple[_Wait, _Take]) -> None:
         self.headers = Headers(headers)
         # `_rest`: what has come and has not been read. Of a body that comes, `_wait` waits for the next piece, and `_take` has it.
+        self._body: bytes | None = None
+        self._wait: _Wait | None = None
+        self._take: _Take | None = None
+        self._rest = memoryview(b"")
         if isinstance(body, bytes):
-            self._body, self._wait, self._take, self._rest = body, None, None, memoryview(body)
+            self._body, self._rest = body, memoryview(body)
         else:
-            self._body, (self._wait, self._take), self._rest = None, body, memoryview(b"")
+            self._wait, self._take = body
 
     @property
-    def body(self):
+    def body(self) -> bytes:
         """The whole body."""
         if self._body is None:
             raise RuntimeError("this body is streamed: read it with `async for`, or with read()")
         return self._body
 
-    def text(self, encoding=None):
+    def text(self, encoding: str | None = None) -> str:
         """The body as str, in the encoding that the head names."""
         return self.body.decode(encoding or _charset_of(self.headers), "replace")
 
-    def json(self):
+    def json(self) -> Any:
         """What the body says in JSON."""
         return _json.loads(self.body)
 
-    async def read(self, most=-1):
+    async def read(self, most: int = -1) -> bytes:
         """At most so many bytes, as soon as there are some; b"" at the end of the body. Without a number: all that is left."""
         if most < 0:
             return b"".join([piece async for piece in self])
@@ -102,7 +141,7 @@ class _Message:
         piece, self._rest = self._rest[:most], self._rest[most:]
         return bytes(piece)
 
-    async def __aiter__(self):
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         """The pieces of the body, as they come."""
         while True:
             rest, self._rest = self._rest, memoryview(b"")
@@ -111,8 +150,8 @@ class _Message:
                 return
             yield piece
 
-    async def _next(self):
-        if self._wait is None:
+    async def _next(self) -> bytes:
+        if self._wait is None or self._take is None:
             return b""
         await self._wait()
         piece = self._take()
@@ -127,7 +166,8 @@ class _Message:
 class Answer(_Message):
     """What a server answered. Of a streamed one ``async for piece in answer`` reads the body; it has to be read or closed."""
 
-    def __init__(self, status, reason, headers, url, history, body):
+    def __init__(self, status: int, reason: str, headers: _Fields, url: str, history: list[tuple[int, str]],
+                 body: bytes | _bine._HttpBody) -> None:
         super().__init__(headers, body if isinstance(body, bytes) else (body.wait, body.take))
         self.status = status
         self.reason = reason
@@ -136,22 +176,22 @@ class Answer(_Message):
         self._below = body
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """Whether the status is one of success, 200 to 299."""
         return 200 <= self.status < 300
 
-    def close(self):
+    def close(self) -> None:
         """Give up what has not been read."""
         if not isinstance(self._below, bytes):
             self._below.close()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Answer:
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         self.close()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Answer {self.status} {self.url}>"
 
 
@@ -162,16 +202,18 @@ class Client:
     read as a whole. proxy: "http://host:port", or socks5. unix: a socket to connect to whatever the host. headers: for each request.
     """
 
-    def __init__(self, *, tls=None, timeout=300, connect_timeout=30, read_timeout=60, redirects=10, limit=16 << 20,
-                 connections_per_host=10, user_agent="", proxy="", unix="", decode=True, headers=()):
+    def __init__(self, *, tls: _bine.TLSContext | None = None, timeout: float = 300, connect_timeout: float = 30,
+                 read_timeout: float = 60, redirects: int = 10, limit: int = 16 << 20, connections_per_host: int = 10,
+                 user_agent: str = "", proxy: str = "", unix: str = "", decode: bool = True, headers: _Fields = ()) -> None:
         self._headers = Headers(headers).pairs()
         self._below = _bine._http_client(
             loop_here(), tls, total_time=float(timeout), connect_time=float(connect_timeout), head_time=float(read_timeout),
             read_time=float(read_timeout), redirects=redirects, limit=limit, connections_per_host=connections_per_host,
             user_agent=user_agent, proxy=proxy, unix_path=unix, decode=decode)
 
-    async def request(self, method, url, *, params=None, headers=(), body=None, json=None, form=None, timeout=None, redirects=None,
-                      stream=False, expect_continue=False):
+    async def request(self, method: str, url: str, *, params: _Query | None = None, headers: _Fields = (), body: _Sent | None = None,
+                      json: object = None, form: _Query | None = None, timeout: float | None = None, redirects: int | None = None,
+                      stream: bool = False, expect_continue: bool = False) -> Answer:
         """Ask, and come to an Answer. Whatever its status, an answer is no exception; OSError and its kin say that there is none.
 
         params: for the URL's query. body: bytes, str, or an asynchronous iterator of them, which is read no faster than the server
@@ -182,42 +224,45 @@ class Client:
             query = urllib.parse.urlencode(params, doseq=True)
             url = f"{url}{'&' if '?' in url else '?'}{query}"
         fields = [*self._headers, *Headers(headers).pairs()]
-        body, kind = _encoded(body, json, form)
+        content, kind = _encoded(body, json, form)
         if kind and not any(name.lower() == "content-type" for name, _ in fields):
             fields.append(("Content-Type", kind))
-        if callable(body):
+        sent: bytes | tuple[_bine._Piece, int | None] | None
+        if callable(content):
             length = next((int(value) for name, value in fields if name.lower() == "content-length"), None)
             fields = [field for field in fields if field[0].lower() != "content-length"]
-            body = body, length
-        return Answer(*await self._below.send(method.upper(), url, fields, body, timeout, redirects, not stream, expect_continue))
+            sent = content, length
+        else:
+            sent = content
+        return Answer(*await self._below.send(method.upper(), url, fields, sent, timeout, redirects, not stream, expect_continue))
 
-    async def get(self, url, **options):
+    async def get(self, url: str, **options: Unpack[_AllOptions]) -> Answer:
         return await self.request("GET", url, **options)
 
-    async def head(self, url, **options):
+    async def head(self, url: str, **options: Unpack[_AllOptions]) -> Answer:
         return await self.request("HEAD", url, **options)
 
-    async def post(self, url, body=None, **options):
+    async def post(self, url: str, body: _Sent | None = None, **options: Unpack[_Options]) -> Answer:
         return await self.request("POST", url, body=body, **options)
 
-    async def put(self, url, body=None, **options):
+    async def put(self, url: str, body: _Sent | None = None, **options: Unpack[_Options]) -> Answer:
         return await self.request("PUT", url, body=body, **options)
 
-    async def delete(self, url, **options):
+    async def delete(self, url: str, **options: Unpack[_AllOptions]) -> Answer:
         return await self.request("DELETE", url, **options)
 
-    def close(self):
+    def close(self) -> None:
         """End it: what has not been answered is given up."""
         self._below.close()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Client:
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         self.close()
 
 
-def _encoded(body, json, form):
+def _encoded(body: _Sent | None, json: object, form: _Query | None) -> tuple[bytes | _bine._Piece | None, str | None]:
     """The bytes of a body, or an async function for the pieces of one; None for none; and its type."""
     if sum(given is not None for given in (body, json, form)) > 1:
         raise TypeError("a request has one body: give one of body, json and form")
@@ -232,39 +277,39 @@ def _encoded(body, json, form):
     return (None, None) if body is None else (bytes(body), "application/octet-stream")
 
 
-_clients = weakref.WeakKeyDictionary()  # by loop: for those who have none of their own
+_clients: weakref.WeakKeyDictionary[_bine.Loop, Client] = weakref.WeakKeyDictionary()  # by loop: for those who have none of their own
 
 
-def _client_here():
+def _client_here() -> Client:
     loop = loop_here()
     if loop not in _clients:
         _clients[loop] = Client()
     return _clients[loop]
 
 
-async def request(method, url, **options):
+async def request(method: str, url: str, **options: Unpack[_AllOptions]) -> Answer:
     """Client.request() by a client that the loop keeps."""
     return await _client_here().request(method, url, **options)
 
 
-async def get(url, **options):
+async def get(url: str, **options: Unpack[_AllOptions]) -> Answer:
     """``await get(url, params=..., headers=..., timeout=...)``: see Client.request()."""
     return await request("GET", url, **options)
 
 
-async def head(url, **options):
+async def head(url: str, **options: Unpack[_AllOptions]) -> Answer:
     return await request("HEAD", url, **options)
 
 
-async def post(url, body=None, **options):
+async def post(url: str, body: _Sent | None = None, **options: Unpack[_Options]) -> Answer:
     return await request("POST", url, body=body, **options)
 
 
-async def put(url, body=None, **options):
+async def put(url: str, body: _Sent | None = None, **options: Unpack[_Options]) -> Answer:
     return await request("PUT", url, body=body, **options)
 
 
-async def delete(url, **options):
+async def delete(url: str, **options: Unpack[_AllOptions]) -> Answer:
     return await request("DELETE", url, **options)
 
 
@@ -274,7 +319,7 @@ async def delete(url, **options):
 class HTTPError(Exception):
     """Raised by a handler: the request is answered with this status."""
 
-    def __init__(self, status, text="", headers=()):
+    def __init__(self, status: int, text: str = "", headers: _Fields = ()) -> None:
         super().__init__(status, text)
         self.status = status
         self.text = text
@@ -288,7 +333,8 @@ class Request(_Message):
 
     __slots__ = ("method", "target", "path", "query_string", "peer", "params", "_query")
 
-    def __init__(self, method, target, path, query, headers, body, peer, params):
+    def __init__(self, method: str, target: str, path: str, query: str, headers: _Fields, body: bytes | tuple[_Wait, _Take], peer: Any,
+                 params: dict[str, str]) -> None:
         super().__init__(headers, body)
         self.method = method
         self.target = target              # as it was sent
@@ -296,10 +342,10 @@ class Request(_Message):
         self.query_string = query
         self.peer = peer
         self.params = params              # by the names in the pattern of the route
-        self._query = None
+        self._query: dict[str, str] | None = None
 
     @property
-    def query(self):
+    def query(self) -> dict[str, str]:
         """The parameters of the URL as a dict; of one that is repeated the first."""
         if self._query is None:
             self._query = {}
@@ -307,7 +353,7 @@ class Request(_Message):
                 self._query.setdefault(name, value)
         return self._query
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
 
 
@@ -316,7 +362,7 @@ class Response:
 
     __slots__ = ("status", "headers", "body")
 
-    def __init__(self, body=b"", *, status=200, headers=(), type=None):
+    def __init__(self, body: _Body = b"", *, status: int = 200, headers: _Fields = (), type: str | None = None) -> None:
         self.body = body
         self.status = status
         self.headers = Headers(headers).pairs()
@@ -324,9 +370,11 @@ class Response:
             self.headers.append(("Content-Type", type))
 
 
-def _parts_of(answer):
+def _parts_of(answer: _Reply) -> _bine._Parts:
     """(status, headers, bytes or an async function that answers the next of them) of what a handler answered."""
-    status, headers, body = 200, [], answer
+    status: int = 200
+    headers: list[tuple[str, str]] = []
+    body: Any = answer
     if isinstance(answer, Response):
         status, headers, body = answer.status, list(answer.headers), answer.body
     kind = None
@@ -348,8 +396,8 @@ def _parts_of(answer):
     return status, headers, body
 
 
-def _reading(iterator):
-    async def next_piece():
+def _reading(iterator: AsyncIterator[bytes | str]) -> _bine._Piece:
+    async def next_piece() -> bytes | None:
         while True:
             try:
                 piece = await iterator.__anext__()
@@ -362,16 +410,16 @@ def _reading(iterator):
     return next_piece
 
 
-def _refusal(error):
+def _refusal(error: HTTPError) -> _bine._Parts:
     return _parts_of(Response(error.text, status=error.status, headers=error.headers))
 
 
-def _calling(handler):
+def _calling(handler: _Handler) -> Callable[..., _bine._Parts | Awaitable[_bine._Parts]]:
     """What C++ calls with the parts of a request."""
     if inspect.iscoroutinefunction(handler):
         return lambda *parts: _finishing(handler, Request(*parts))
 
-    def call(*parts):
+    def call(*parts: Any) -> _bine._Parts | Awaitable[_bine._Parts]:
         try:
             answer = handler(Request(*parts))
             if inspect.isawaitable(answer) or isinstance(answer, AsyncIterable):
@@ -383,7 +431,7 @@ def _calling(handler):
     return call
 
 
-async def _finishing(handler, request):
+async def _finishing(handler: Callable[[Request], Any], request: Any) -> _bine._Parts:
     try:
         answer = handler(request)
         return await _with_first_piece(_parts_of(await answer if inspect.isawaitable(answer) else answer))
@@ -391,14 +439,14 @@ async def _finishing(handler, request):
         return _refusal(error)
 
 
-async def _with_first_piece(parts):
+async def _with_first_piece(parts: _bine._Parts) -> _bine._Parts:
     """As long as nothing of a body is there, an HTTPError is still an answer."""
     status, headers, body = parts
     if isinstance(body, bytes):
         return parts
     first = [await body()]
 
-    async def next_piece():
+    async def next_piece() -> bytes | None:
         return first.pop() if first else await body()
 
     return status, headers, next_piece
@@ -416,85 +464,86 @@ class Router:
     ``{name...}`` takes all that is left of a path. HEAD is answered by GET's handler, a path that nobody knows by 404.
     """
 
-    def __init__(self):
-        self._routes = []
+    def __init__(self) -> None:
+        self._routes: list[_bine._Route] = []
 
-    def add(self, method, pattern, handler, *, stream=False):
+    def add(self, method: str, pattern: str, handler: _Handler, *, stream: bool = False) -> None:
         """stream: the handler reads the body bit by bit, ``async for piece in request``."""
         names = tuple(name.removesuffix("...") for name in re.findall(r"\{([^{}]*)\}", pattern))
         self._routes.append((method.upper(), pattern, names, _calling(handler), stream))
 
-    def _decorator(self, method, pattern, options):
-        def decorate(handler):
-            self.add(method, pattern, handler, **options)
+    def _decorator(self, method: str, pattern: str, stream: bool) -> Callable[[_HandlerT], _HandlerT]:
+        def decorate(handler: _HandlerT) -> _HandlerT:
+            self.add(method, pattern, handler, stream=stream)
             return handler
 
         return decorate
 
-    def get(self, pattern, **options):
-        return self._decorator("GET", pattern, options)
+    def get(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
+        return self._decorator("GET", pattern, stream)
 
-    def post(self, pattern, **options):
-        return self._decorator("POST", pattern, options)
+    def post(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
+        return self._decorator("POST", pattern, stream)
 
-    def put(self, pattern, **options):
-        return self._decorator("PUT", pattern, options)
+    def put(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
+        return self._decorator("PUT", pattern, stream)
 
-    def delete(self, pattern, **options):
-        return self._decorator("DELETE", pattern, options)
+    def delete(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
+        return self._decorator("DELETE", pattern, stream)
 
-    def any(self, pattern, **options):
+    def any(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
         """Every method."""
-        return self._decorator("", pattern, options)
+        return self._decorator("", pattern, stream)
 
 
 class Server:
     """What serve() answers. It serves until it is closed, or its loop is; in ``async with`` to the end of the block."""
 
-    def __init__(self, endpoint, below):
+    def __init__(self, endpoint: str, below: _bine._HttpServer) -> None:
         self.endpoint = endpoint
         self._below = below
-        self._closed = asyncio.get_running_loop().create_future()
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
-    def address(self):
+    def address(self) -> Any:
         """Where it listens, with the port that the system chose."""
         return self._below.address
 
     @property
-    def connections(self):
+    def connections(self) -> int:
         return self._below.connections
 
     @property
-    def requests_answered(self):
+    def requests_answered(self) -> int:
         return self._below.requests_answered
 
-    async def drain(self):
+    async def drain(self) -> None:
         """Accept nobody any more, and wait until those that are there have been answered."""
         await self._below.drain()
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """End at once: handlers are cancelled, connections aborted."""
         self._below.close()
         if not self._closed.done():
             self._closed.set_result(None)
 
-    async def wait_closed(self):
+    async def wait_closed(self) -> None:
         """Until somebody closes it."""
         await asyncio.shield(self._closed)
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Server:
         return self
 
-    async def __aexit__(self, *_):
+    async def __aexit__(self, *_: object) -> None:
         self.close()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<bine.http.Server {self.endpoint} {self.address}>"
 
 
-async def serve(handler, endpoint, *, tls=None, stream=False, limit=1 << 20, idle_timeout=60):
+async def serve(handler: _Handler | Router, endpoint: str, *, tls: _bine.TLSContext | None = None, stream: bool = False,
+                limit: int = 1 << 20, idle_timeout: float = 60) -> Server:
     """Serve HTTP at `endpoint` ("tcp:8080"); answers a Server.
 
     handler: a function or coroutine function of a Request, or a Router. An exception costs its own request a 500, and goes to
