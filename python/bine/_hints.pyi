@@ -122,7 +122,7 @@ class SelectorEventLoop(asyncio.SelectorEventLoop):
     _ready: Any
     _scheduled: Any
     _selector: Any
-    _signal_handlers: dict[int, asyncio.Handle]
+    _signal_handlers: dict[int, Any]
     _thread_id: int | None
     _transports: Any
     _unix_server_sockets: dict[Any, Any]

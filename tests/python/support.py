@@ -187,19 +187,19 @@ def is_sanitized():
 PACKAGES = ("aiohttp", "tornado", "treq", "twisted", "uvloop")
 
 
-def environment():
+def environment(name="venv", packages=PACKAGES):
     """A folder with the programs of an interpreter that has packages of others; made once for each Python, in the build's folder."""
-    folder = pathlib.Path(bine.__file__).parents[2] / ("venv-%d.%d" % sys.version_info[:2])
+    folder = pathlib.Path(bine.__file__).parents[2] / ("%s-%d.%d" % (name, *sys.version_info[:2]))
     complete = folder / "complete"
     with open(str(folder) + ".lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not complete.exists() or complete.read_text(encoding="ascii") != repr(PACKAGES):
+        if not complete.exists() or complete.read_text(encoding="ascii") != repr(packages):
             subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, capture_output=True)
-            done = subprocess.run([folder / "bin" / "python", "-m", "pip", "--quiet", "install", *PACKAGES],
+            done = subprocess.run([folder / "bin" / "python", "-m", "pip", "--quiet", "install", *packages],
                                   check=False, capture_output=True, text=True)
             if done.returncode:
-                raise unittest.SkipTest(f"{', '.join(PACKAGES)} cannot be installed here: {done.stderr.strip()[-200:]}")
-            complete.write_text(repr(PACKAGES), encoding="ascii")
+                raise unittest.SkipTest(f"{', '.join(packages)} cannot be installed here: {done.stderr.strip()[-200:]}")
+            complete.write_text(repr(packages), encoding="ascii")
     return folder / "bin"
 
 

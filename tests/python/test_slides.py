@@ -11,7 +11,6 @@ import threading
 import unittest
 import urllib.request
 
-import bine
 from support import PATIENCE, environment, is_sanitized
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -46,7 +45,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
 class Slides(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.programs = environment()
+        cls.programs = environment("venv", *PACKAGES)
         cls.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.server.server_close)

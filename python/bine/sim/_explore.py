@@ -1,5 +1,7 @@
 """Playing very many worlds: explore()."""
 
+from __future__ import annotations
+
 import dataclasses
 import gc
 import os
@@ -10,9 +12,16 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Awaitable, Callable, Iterable
+from typing import IO, TYPE_CHECKING, Any
 
 from .. import _bine
 from ._run import Failed, Run, fix_hashes, name_of, play, replay_command, replay_wish, report
+
+if TYPE_CHECKING:
+    import datetime
+
+    from ._world import Network, World
 
 _SHRINK_ATTEMPTS = 400
 _MOST_SHRINKING = 60.0  # seconds
@@ -27,9 +36,9 @@ class Explored:
     worlds: int = 0
     took: float = 0.0  # seconds
     world_time: float = 0.0  # seconds in the worlds
-    reached: dict = dataclasses.field(default_factory=dict)  # of what sometimes() asks for: in how many worlds
+    reached: dict[str, int] = dataclasses.field(default_factory=dict)  # of what sometimes() asks for: in how many worlds
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"reached in {100 * count / max(self.worlds, 1):5.1f} % of worlds: {label}" if count else
                  f"reached in no world: {label}" for label, count in self.reached.items()]
         lines.append(f"{self.name}: {self.worlds} worlds in {self.took:.1f} s, {self.world_time:.0f} s of their time: "
@@ -37,8 +46,9 @@ class Explored:
         return "\n".join(lines)
 
 
-def explore(program, *, seeds=1000, first_seed=1, jobs=None, network=None, most=86400.0, starts=None, seconds=60.0,
-            shrink=True, twice_in=100):
+def explore(program: Callable[[World], Awaitable[object]], *, seeds: int = 1000, first_seed: int = 1, jobs: int | None = None,
+            network: Network | None = None, most: float = 86400.0, starts: datetime.datetime | float | None = None,
+            seconds: float = 60.0, shrink: bool = True, twice_in: int = 100) -> Explored:
     """Play ``program(world)`` in the worlds of ``seeds`` seeds, each in a process of its own, until one fails.
 
     jobs: processes at a time (as many as there are processors). seconds: of real time, in which a world must have ended.
@@ -47,7 +57,7 @@ def explore(program, *, seeds=1000, first_seed=1, jobs=None, network=None, most=
     """
     fix_hashes()
     name = name_of(program)
-    options = dict(network=network, most=most, starts=starts)
+    options: dict[str, Any] = dict(network=network, most=most, starts=starts)
     wish = replay_wish(name)
     if wish:
         run, error = play(program, name, *wish, **options)
@@ -60,15 +70,15 @@ def explore(program, *, seeds=1000, first_seed=1, jobs=None, network=None, most=
 
 
 class _Exploration:
-    def __init__(self, program, name, options, seconds):
+    def __init__(self, program: Callable[[World], Awaitable[object]], name: str, options: dict[str, Any], seconds: float) -> None:
         self._program = program
         self._name = name
         self._options = options
         self._seconds = seconds
         self._selector = selectors.DefaultSelector()
-        self._waiting = {}  # process -> what it plays
+        self._waiting: dict[int, tuple[int, int, list[bytes], float]] = {}  # process -> what it plays
 
-    def explore(self, seeds, jobs, shrink, twice_in):
+    def explore(self, seeds: Iterable[int], jobs: int, shrink: bool, twice_in: int) -> Explored:
         explored = Explored(self._name)
         began = time.monotonic()
         coming = iter(seeds)
@@ -89,7 +99,7 @@ class _Exploration:
         explored.took = time.monotonic() - began
         return explored
 
-    def _collect(self, explored, shrink):
+    def _collect(self, explored: Explored, shrink: bool) -> None:
         run = self._next()
         if run.failure is not None:
             self._stop_all()
@@ -101,12 +111,12 @@ class _Exploration:
 
     # Processes.
 
-    def _start(self, seed, choices=None, twice=False, story=False):
+    def _start(self, seed: int, choices: list[int] | None = None, twice: bool = False, story: bool = False) -> None:
         process, reading = _in_a_process(lambda out: self._play_for(out, seed, choices, twice, story))
         self._waiting[process] = (seed, reading, [], time.monotonic() + self._seconds)
         self._selector.register(reading, selectors.EVENT_READ, process)
 
-    def _play_for(self, out, seed, choices, twice, story):
+    def _play_for(self, out: IO[bytes], seed: int, choices: list[int] | None, twice: bool, story: bool) -> None:
         run, _ = play(self._program, self._name, seed, choices, thaws=False, **self._options)
         if twice and run.failure is None:
             self._play_in_other_heap(run)
@@ -115,7 +125,7 @@ class _Exploration:
             run.story, run.choices = "", []
         pickle.dump(run, out)
 
-    def _play_in_other_heap(self, run):
+    def _play_in_other_heap(self, run: Run[Any]) -> None:
         elsewhere = [object() for _ in range(_OTHER_HEAP)]
         del elsewhere[::3]
         again, _ = play(self._program, self._name, run.seed, None, **self._options)
@@ -124,7 +134,7 @@ class _Exploration:
                            "depends on addresses, as the order of a set of objects does, on what an earlier run left behind, "
                            "or on the real world")
 
-    def _next(self):
+    def _next(self) -> Run[Any]:
         """The next run that has ended, in whatever way."""
         while True:
             soonest = min(deadline for _, _, _, deadline in self._waiting.values())
@@ -137,7 +147,7 @@ class _Exploration:
                     self._forget(process, signal.SIGKILL)
                     return self._lost(seed, f"it has not ended after {self._seconds:g} s of real time: it never awaits, or does too much (seconds=)")
 
-    def _read(self, process):
+    def _read(self, process: int) -> Run[Any] | None:
         seed, reading, pieces, _ = self._waiting[process]
         piece = os.read(reading, 1 << 20)
         if piece:
@@ -145,15 +155,16 @@ class _Exploration:
             return None
         status = self._forget(process)
         try:
-            return pickle.loads(b"".join(pieces))
+            run: Run[Any] = pickle.loads(b"".join(pieces))
+            return run
         except (EOFError, pickle.UnpicklingError):
             code = os.waitstatus_to_exitcode(status)
             return self._lost(seed, f"its process ended with {'signal ' + str(-code) if code < 0 else 'exit code ' + str(code)}")
 
-    def _lost(self, seed, why):
+    def _lost(self, seed: int, why: str) -> Run[Any]:
         return Run(self._name, seed, failure=why)
 
-    def _forget(self, process, kill=None):
+    def _forget(self, process: int, kill: int | None = None) -> int:
         _, reading, _, _ = self._waiting.pop(process)
         self._selector.unregister(reading)
         os.close(reading)
@@ -161,13 +172,13 @@ class _Exploration:
             os.kill(process, kill)
         return os.waitpid(process, 0)[1]
 
-    def _stop_all(self):
+    def _stop_all(self) -> None:
         for process in list(self._waiting):
             self._forget(process, signal.SIGKILL)
 
     # A plainer run that fails too.
 
-    def _explain(self, run, shrink):
+    def _explain(self, run: Run[Any], shrink: bool) -> str:
         plainer = self._plainer(run) if shrink and run.choices else None
         if plainer is None:
             return report(run)
@@ -177,15 +188,15 @@ class _Exploration:
                 f"a plainer run fails too, with {len(choices)} choices that are not the plainest:\n\n"
                 + report(plainer, plainer.choices))
 
-    def _plainer(self, run):
+    def _plainer(self, run: Run[Any]) -> Run[Any] | None:
         """Looked for in one process, which costs less than many; in many, when runs in one are not what they are alone."""
         until = time.monotonic() + _MOST_SHRINKING
         with _Attempts(self._program, self._name, self._options, run.seed, self._seconds) as attempts:
             plainer = self._shrunk(run, until, attempts.fails)
         return plainer or self._shrunk(run, until, lambda choices: self._alone(run.seed, choices).failure is not None)
 
-    def _shrunk(self, run, until, fails):
-        def fails_in_time(choices):
+    def _shrunk(self, run: Run[Any], until: float, fails: Callable[[list[int]], bool]) -> Run[Any] | None:
+        def fails_in_time(choices: list[int]) -> bool:
             return time.monotonic() < until and fails(choices)
 
         if not fails_in_time(run.choices):
@@ -193,7 +204,7 @@ class _Exploration:
         plainer = self._alone(run.seed, _bine._shrink(run.choices, fails_in_time, _SHRINK_ATTEMPTS))
         return plainer if plainer.failure is not None else None
 
-    def _alone(self, seed, choices):
+    def _alone(self, seed: int, choices: list[int]) -> Run[Any]:
         self._start(seed, choices, story=True)
         return self._next()
 
@@ -201,18 +212,19 @@ class _Exploration:
 class _Attempts:
     """A process that plays one world after the other with other choices, and another one when it dies or hangs over that."""
 
-    def __init__(self, program, name, options, seed, seconds):
-        self._play = lambda choices: play(program, name, seed, choices, **options)[0].failure is not None
+    def __init__(self, program: Callable[[World], Awaitable[object]], name: str, options: dict[str, Any], seed: int,
+                 seconds: float) -> None:
+        self._play: Callable[[list[int]], bool] = lambda choices: play(program, name, seed, choices, **options)[0].failure is not None
         self._seconds = seconds
-        self._process = None
+        self._process: int | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> _Attempts:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._stop()
 
-    def fails(self, choices):
+    def fails(self, choices: list[int]) -> bool:
         """Whether a run with these choices fails."""
         if self._process is None:
             self._start()
@@ -224,13 +236,13 @@ class _Attempts:
             self._stop()
         return answer != b"0"
 
-    def _start(self):
+    def _start(self) -> None:
         questions, asking = os.pipe()
         self._asking = os.fdopen(asking, "wb")
         self._process, self._answers = _in_a_process(lambda out: self._serve(questions, out))
         os.close(questions)
 
-    def _serve(self, questions, out):
+    def _serve(self, questions: int, out: IO[bytes]) -> None:
         self._asking.close()
         with os.fdopen(questions, "rb") as asked:
             while True:
@@ -241,7 +253,7 @@ class _Attempts:
                 out.write(b"1" if self._play(choices) else b"0")
                 out.flush()
 
-    def _stop(self):
+    def _stop(self) -> None:
         if self._process is None:
             return
         os.kill(self._process, signal.SIGKILL)
@@ -251,7 +263,7 @@ class _Attempts:
         self._process = None
 
 
-def _in_a_process(work):
+def _in_a_process(work: Callable[[IO[bytes]], object]) -> tuple[int, int]:
     """A new process, and the descriptor to read what ``work(out)`` writes there. Nothing of what it leaves behind runs any more."""
     reading, writing = os.pipe()
     sys.stdout.flush()
@@ -274,5 +286,5 @@ def _in_a_process(work):
         os._exit(code)
 
 
-async def _nothing(world):
+async def _nothing(world: World) -> None:
     pass

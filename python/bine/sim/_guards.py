@@ -4,6 +4,8 @@ Clocks, chance and sockets of all code in the process are the world's by way of 
 What is left is here: what blocks, threads and processes, names, and the order of sets.
 """
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import logging
@@ -14,8 +16,12 @@ import sys
 import threading
 import time
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from ._socket import WorldSocket, addresses, refuse
+
+if TYPE_CHECKING:
+    from ._world import World
 
 _missing = object()
 
@@ -23,12 +29,12 @@ _missing = object()
 class Guards:
     """``with Guards(world):`` around all that a world does. ``thaws``: the process goes on, and its memory is to be collected again."""
 
-    def __init__(self, world, thaws=True):
+    def __init__(self, world: World, thaws: bool = True) -> None:
         self._world = world
         self._thaws = thaws
-        self._before = []
+        self._before: list[tuple[Any, str, Any]] = []
 
-    def __enter__(self):
+    def __enter__(self) -> Guards:
         native = self._world._native
         # What is collected when is not to depend on what was before: nothing by itself, and by who asks for it what is of this world.
         self._collects = gc.isenabled()
@@ -44,7 +50,7 @@ class Guards:
         self._check_clock()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         for owner, name, value in reversed(self._before):
             if value is _missing:
                 delattr(owner, name)
@@ -61,7 +67,7 @@ class Guards:
         if self._collects:
             gc.enable()
 
-    def _put(self, owner, name, value):
+    def _put(self, owner: Any, name: str, value: Any) -> None:
         # Of a class only what is its own comes back.
         self._before.append((owner, name, vars(owner).get(name, _missing)))
         setattr(owner, name, value)

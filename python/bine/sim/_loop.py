@@ -3,6 +3,8 @@
 The world turns it; it is asyncio's running loop while it is turned. What has no place in a world raises NotInWorld.
 """
 
+from __future__ import annotations
+
 import asyncio
 import functools
 import os
@@ -12,12 +14,15 @@ import threading
 import weakref
 from asyncio import base_events, events, exceptions, protocols, sslproto
 from asyncio.trsock import TransportSocket
+from typing import TYPE_CHECKING, Any
 
 from .. import _bine
 from .._loop import EventLoop, _Watched
 from ._channels import Stream
 from ._socket import TransportsSocket, addresses, bound_socket, refuse
 
+if TYPE_CHECKING:
+    from ._world import Host
 
 # Since Python 3.11 there is a limit of the end of TLS, too.
 _SERVER_LIMITS = 2 if sys.version_info >= (3, 11) else 1
@@ -52,7 +57,7 @@ def _make_task(loop, coro, **options):
 class WorldLoop(EventLoop):
     """The loop of a program on ``host``; from its start to its end, or to the host's crash."""
 
-    def __init__(self, host):
+    def __init__(self, host: Host) -> None:
         self.host = host
         self.world = host.world
         self._machine = host._machine
@@ -64,7 +69,7 @@ class WorldLoop(EventLoop):
         self._transports = weakref.WeakValueDictionary()
         self._pid = os.getpid()
         self._listening = 0
-        self._program = None  # the task, once there is one
+        self._program: asyncio.Task[Any] | None = None  # the task, once there is one
         self.set_task_factory(_make_task)
 
     # What C++ asks for.
@@ -376,7 +381,7 @@ class WorldLoop(EventLoop):
         sock = self.world._socket_of(file)
         return None if sock is None else sock.watched()
 
-    _ensure_fd_no_transport = asyncio.SelectorEventLoop._ensure_fd_no_transport
+    _ensure_fd_no_transport = asyncio.SelectorEventLoop._ensure_fd_no_transport  # type: ignore[attr-defined]
     add_reader = asyncio.SelectorEventLoop.add_reader
     add_writer = asyncio.SelectorEventLoop.add_writer
     remove_reader = asyncio.SelectorEventLoop.remove_reader

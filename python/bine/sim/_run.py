@@ -1,5 +1,7 @@
 """Playing one world: run()."""
 
+from __future__ import annotations
+
 import dataclasses
 import datetime
 import os
@@ -10,10 +12,14 @@ import tempfile
 import threading
 import traceback
 import warnings
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
 
 from .. import _bine
 from ._guards import Guards
-from ._world import BrokenPromise, World, where_all_wait
+from ._world import BrokenPromise, Network, World, where_all_wait
+
+_T = TypeVar("_T")
 
 REPLAY = "BINE_SIM"  # the environment variable with a run to be played again: "NAME:SEED", "NAME:SEED:CHOICES" or "NAME:SEED:@FILE"
 _MOST_IN_COMMAND = 2000
@@ -23,21 +29,21 @@ _NO_RANDOM_ADDRESSES = 0x0040000  # personality(2)
 
 
 @dataclasses.dataclass
-class Run:
+class Run(Generic[_T]):
     """What became of a run."""
 
     name: str
     seed: int
     hash: str = ""  # equal for equal runs
     took: float = 0.0  # seconds of the world's time
-    result: object = None
-    failure: str = None  # the promise that was broken
+    result: _T | None = None
+    failure: str | None = None  # the promise that was broken
     details: str = ""
-    choices: list = dataclasses.field(default_factory=list)
-    reached: dict = dataclasses.field(default_factory=dict)
+    choices: list[int] = dataclasses.field(default_factory=list)
+    reached: dict[str, int] = dataclasses.field(default_factory=dict)
     story: str = ""
 
-    def __str__(self):
+    def __str__(self) -> str:
         how = self.failure or "all promises are kept"
         return f"{self.name}, seed {self.seed}: {how}; {self.took:.3f} s in the world, hash {self.hash}"
 
@@ -45,12 +51,13 @@ class Run:
 class Failed(AssertionError):
     """A run has failed: ``run`` says what is known of it."""
 
-    def __init__(self, run, text):
+    def __init__(self, run: Run[Any], text: str) -> None:
         super().__init__(text)
         self.run = run
 
 
-def run(program, *, seed=1, choices=None, network=None, most=86400.0, starts=None):
+def run(program: Callable[[World], Awaitable[_T]], *, seed: int = 1, choices: list[int] | str | None = None, network: Network | None = None,
+        most: float = 86400.0, starts: datetime.datetime | float | None = None) -> Run[_T]:
     """Play the asyncio program ``program(world)`` in the simulated world of ``seed``.
 
     ``program`` is a coroutine function. It runs on a host called "main", in the world's time and network, and ends the run
@@ -74,11 +81,13 @@ def run(program, *, seed=1, choices=None, network=None, most=86400.0, starts=Non
     return run
 
 
-def play(program, name, seed, choices=None, network=None, most=86400.0, starts=None, thaws=True):
+def play(program: Callable[[World], Awaitable[_T]], name: str, seed: int, choices: list[int] | None = None, network: Network | None = None,
+         most: float = 86400.0, starts: datetime.datetime | float | None = None,
+         thaws: bool = True) -> tuple[Run[_T], BaseException | None]:
     """The run, and the exception that it ended with."""
     world = World(seed, choices, network, _seconds(starts))
-    run = Run(name, seed)
-    error = None
+    run: Run[_T] = Run(name, seed)
+    error: BaseException | None = None
     try:
         with Guards(world, thaws):
             began = world.now
@@ -107,7 +116,7 @@ class _Hang(Exception):
     pass
 
 
-def _carry_out(world, program, most):
+def _carry_out(world: World, program: Callable[[World], Awaitable[object]], most: float) -> None:
     main = world.host("main")
     main.run(program, world)
     ended = world._native.run_until(lambda: world._look() or main.done, most)
@@ -125,14 +134,14 @@ def _carry_out(world, program, most):
         raise world._exit
 
 
-def _cause(world):
+def _cause(world: World) -> BaseException | None:
     for host in world.hosts:
         if host.error is not None:
             return host.error
     return world._errors[0] if world._errors else None
 
 
-def _traceback(error):
+def _traceback(error: BaseException) -> str:
     """Of the program's own, without what lies around it here."""
     here = os.path.dirname(__file__)
     told = traceback.TracebackException.from_exception(error)
@@ -140,20 +149,20 @@ def _traceback(error):
     return "".join(told.format())
 
 
-def _seconds(starts):
+def _seconds(starts: datetime.datetime | float | None) -> float:
     if starts is None:
         return 1_500_000_000.0
     return float(starts.timestamp() if isinstance(starts, datetime.datetime) else starts)
 
 
-def name_of(program):
+def name_of(program: Callable[..., object]) -> str:
     function = getattr(program, "func", program)  # of a partial
     return getattr(function, "__name__", type(function).__name__)
 
 
 # Reports and replays.
 
-def report(run, choices=None, *, lines=_STORY_LINES):
+def report(run: Run[Any], choices: list[int] | None = None, *, lines: int = _STORY_LINES) -> str:
     parts = [f"{run.name}, seed {run.seed}: {run.failure}"]
     if run.details:
         parts.append(run.details.rstrip())
@@ -164,13 +173,13 @@ def report(run, choices=None, *, lines=_STORY_LINES):
     return "\n\n".join(parts)
 
 
-def replay_command(name, seed, choices=None):
+def replay_command(name: str, seed: int, choices: list[int] | None = None) -> str:
     wish = f"{name}:{seed}" + (f":{_passed_on(name, seed, choices_text(choices))}" if choices is not None else "")
     hashes = os.environ.get("PYTHONHASHSEED", "0")
     return f"PYTHONHASHSEED={hashes} {REPLAY}={shlex.quote(wish)} {shlex.join(sys.orig_argv)}"
 
 
-def _passed_on(name, seed, text):
+def _passed_on(name: str, seed: int, text: str) -> str:
     """What is too long for a command goes into a file."""
     if len(text) <= _MOST_IN_COMMAND:
         return text
@@ -179,7 +188,7 @@ def _passed_on(name, seed, text):
     return f"@{path}"
 
 
-def replay_wish(name):
+def replay_wish(name: str) -> tuple[int, list[int] | None] | None:
     """(seed, choices) when this program is to be replayed."""
     parts = os.environ.get(REPLAY, "").split(":")
     if parts[0] != name or len(parts) < 2:
@@ -190,19 +199,19 @@ def replay_wish(name):
     return int(parts[1]), choices_from(pathlib.Path(text[1:]).read_text(encoding="ascii") if text[:1] == "@" else text)
 
 
-def choices_text(choices):
+def choices_text(choices: list[int]) -> str:
     """The choices that are not 0, as a person can pass them on."""
     return " ".join(f"{place}={choice}" for place, choice in enumerate(choices) if choice)
 
 
-def choices_from(text):
-    pairs = dict(map(int, pair.split("=")) for pair in text.split())
+def choices_from(text: str) -> list[int]:
+    pairs = {int(place): int(choice) for place, choice in (pair.split("=") for pair in text.split())}
     return [pairs.get(place, 0) for place in range(max(pairs, default=-1) + 1)]
 
 
 # Two runs of a program are alike only if its sets are.
 
-def fix_hashes():
+def fix_hashes() -> None:
     """See to it that texts have the same hashes in every run, and objects the same addresses: by starting this process anew."""
     if not sys.flags.hash_randomization or os.environ.get("PYTHONHASHSEED", "random") != "random":
         return
@@ -217,13 +226,13 @@ def fix_hashes():
     os.execve(sys.executable, sys.orig_argv, environment)
 
 
-def _may_start_again():
+def _may_start_again() -> bool:
     """A program of its own, not a test in a runner's or a line that somebody typed."""
     return (sys.argv[:1] not in ([], [""], ["-"]) and "pytest" not in sys.modules and "unittest" not in sys.modules
             and threading.active_count() == 1 and not hasattr(sys, "ps1"))
 
 
-def _keep_addresses():
+def _keep_addresses() -> None:
     import ctypes
     try:
         libc = ctypes.CDLL(None)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import ssl
 import sys
+from collections.abc import AsyncIterator
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 import bine
+import bine.sim
 import bine.twisted
+from bine import http
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from twisted.internet.asyncioreactor import AsyncioSelectorReactor
     from typing_extensions import assert_type
 else:
@@ -154,6 +159,106 @@ async def use_guest() -> None:
     guest.close()
 
 
+# HTTP.
+
+router = http.Router()
+
+
+@router.get("/users/{id}")
+async def user(request: http.Request) -> dict[str, object]:
+    if request.params["id"] != "7":
+        raise http.HTTPError(404, "there is only user 7", {"X-Reason": "none"})
+    return {"id": 7, "name": request.query.get("name", "nobody"), "agent": request.headers.get("user-agent")}
+
+
+@router.post("/upper", stream=True)
+async def upper(request: http.Request) -> AsyncIterator[bytes]:
+    async for piece in request:
+        assert_type(piece, bytes)
+        yield piece.upper()
+
+
+@router.any("/plain")
+def plain(request: http.Request) -> str:
+    return f"{request.method} {request.text()}"
+
+
+async def others(request: http.Request) -> http.Response | None:
+    return http.Response({"path": request.path}, status=201, headers=[("X-A", "b")], type="application/json") if request.path else None
+
+
+async def use_http() -> None:
+    still: Callable[[http.Request], Coroutine[Any, Any, dict[str, object]]] = user
+    assert still is user
+    router.add("GET", "/others", others)
+    async with await http.serve(router, "tcp:0:interface=127.0.0.1", limit=1 << 16, idle_timeout=5) as server:
+        assert_type(server, http.Server)
+        site = f"http://127.0.0.1:{server.address[1]}"
+        answer = await http.get(f"{site}/users/7", params={"name": "bine"}, headers={"X-A": "b"}, timeout=10)
+        assert_type(answer, http.Answer)
+        assert_type(answer.status, int)
+        assert_type(answer.ok, bool)
+        assert_type(answer.body, bytes)
+        assert_type(answer.text(), str)
+        assert_type(answer.headers["content-type"], str)
+        assert_type(answer.headers.get("x-none"), "str | None")
+        assert_type(answer.headers.get_all("x-none"), list[str])
+        assert_type(answer.history, list[tuple[int, str]])
+        assert answer.json()["name"] == "bine"
+        assert (await http.post(f"{site}/plain", "text")).text() == "POST text"
+        assert (await http.request("PUT", f"{site}/plain", body=b"bytes")).text() == "PUT bytes"
+        assert (await http.put(f"{site}/plain", form={"a": 1})).ok and (await http.delete(f"{site}/plain")).ok
+        assert (await http.head(f"{site}/others", redirects=0)).status == 201
+        async with http.Client(timeout=10, headers=[("X-A", "b")], limit=1000) as client:
+            async with await client.post(f"{site}/upper", b"bit by bit", stream=True) as answer:
+                async for piece in answer:
+                    assert_type(piece, bytes)
+        assert_type(server.requests_answered, int)
+        await server.drain()
+        await server.wait_closed()
+    (await http.serve(lambda request: b"hello", "tcp:0:interface=127.0.0.1", tls=bine.TLSContext.self_signed("localhost"))).close()
+
+
+# Simulated worlds.
+
+
+async def serve() -> None:
+    server = await asyncio.start_server(greet, None, 7000)
+    await server.serve_forever()
+
+
+async def program(world: bine.sim.World) -> int:
+    host = world.host("server")
+    host.run(serve)
+    assert_type(host.up, bool)
+    assert_type(world.now, float)
+    await asyncio.sleep(1)
+    reader, writer = await asyncio.open_connection("server", 7000)
+    writer.write(b"you\n")
+    world.check(await reader.read() == b"hello, you\n", "it greets")
+    writer.close()
+    await world.must(lambda: True, "something")
+    assert_type(world.choose("which", 3), int)
+    world.sometimes(world.one_in("how often", 2), "this")
+    world.call_at(world.now + 1, lambda: world.note("a second later"))
+    return 42
+
+
+def use_worlds() -> None:
+    network = bine.sim.Network(longest_latency=0.1)
+    run = bine.sim.run(program, seed=7, network=network)
+    assert_type(run, bine.sim.Run[int])
+    assert_type(run.result, "int | None")
+    assert_type(run.choices, list[int])
+    explored = bine.sim.explore(program, seeds=3, network=network)
+    assert_type(explored, bine.sim.Explored)
+    assert_type(explored.reached, dict[str, int])
+    try:
+        bine.sim.run(program, choices=run.choices)
+    except bine.sim.Failed as failed:
+        assert_type(failed.run.failure, "str | None")
+
+
 # Twisted.
 
 
@@ -166,7 +271,9 @@ def main() -> None:
     bine.run(use_endpoints())
     bine.run(use_streams())
     bine.run(use_loops_tls())
+    bine.run(use_http())
     asyncio.run(use_guest())
+    use_worlds()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import asyncio
 import ssl
 
 import bine
+import bine.sim
 import bine.twisted
+from bine import http
 
 
 async def nothing() -> None:
@@ -70,6 +72,65 @@ bine.StreamTransport.no_such_thing  # error: attr-defined
 class MyContext(bine.TLSContext):  # error: misc
     pass
 
+
+# HTTP.
+
+router = http.Router()
+
+
+@router.get("/pattern")  # error: type-var
+def number_of(request: http.Request) -> int:
+    return 1
+
+
+@router.post("/pattern", streamed=True)  # error: call-arg
+async def upper(request: http.Request) -> str:
+    return request.body.upper()  # error: return-value
+
+
+@router.get("/pattern")  # error: type-var
+async def without_request() -> str:
+    return ""
+
+
+async def use_http(request: http.Request) -> None:
+    http.get("http://localhost/")  # error: unused-coroutine
+    await http.get(b"http://localhost/")  # error: arg-type
+    await http.get("http://localhost/", parameters={})  # error: call-arg
+    await http.get("http://localhost/", timeout="10")  # error: arg-type
+    await http.post("http://localhost/", {"a": 1})  # error: arg-type
+    answer = await http.post("http://localhost/", json={"a": 1}, headers={"X-A": 1})  # error: arg-type
+    answer.status = "200"  # error: assignment
+    answer.body()  # error: operator
+    for piece in answer:  # error: attr-defined
+        pass
+    answer.headers["X-A"] = "b"  # error: index
+    http.Client(connections=10)  # error: call-arg
+    await http.serve(router)  # error: call-arg
+    await http.serve("tcp:80", router)  # error: arg-type arg-type
+    await http.serve(router, "tcp:80", tls=ssl.create_default_context())  # error: arg-type
+    http.Response(1)  # error: arg-type
+    http.Response("text", 200)  # error: call-arg
+    raise http.HTTPError("404")  # error: arg-type
+
+
+# Simulated worlds.
+
+
+async def program(world: bine.sim.World) -> int:
+    world.check(world.now)  # error: call-arg
+    world.must(lambda: True, "something")  # error: unused-coroutine
+    world.host("server").run(nothing())  # error: arg-type
+    world.choose(3, "which")  # error: arg-type arg-type
+    return 42
+
+
+text: str = bine.sim.run(program).result  # error: assignment
+bine.sim.run(nothing)  # error: arg-type
+bine.sim.run(program, seeds=7)  # error: call-arg
+bine.sim.explore(program, seed=7)  # error: call-arg
+bine.sim.Network(latency=1)  # error: call-arg
+bine.sim.Network().buffer = 1  # error: misc
 
 # Guests and Twisted.
 
