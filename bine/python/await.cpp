@@ -1,5 +1,7 @@
 #include "bine/python/await.h"
 
+#include <new>
+
 #include "bine/async/context.h"
 #include "bine/python/python_exception.h"
 
@@ -53,9 +55,8 @@ private:
 
 ContextPtr context_of_caller() noexcept {
     Object context = Object::owned(PyContext_CopyCurrent());
-    if (context) return ContextPtr(new PythonContext(std::move(context)));
-    PyErr_Clear();
-    return ContextPtr();
+    if (!context) PyErr_Clear();
+    return ContextPtr(context ? new (std::nothrow) PythonContext(std::move(context)) : nullptr);
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ private:
 // An asyncio future for the Deferred that `start()` gives. `convert(value)`, or `convert()`, gives the Object that it will
 // have, or null with an error set; it is called in the lane. Null with an error set, when there is no future. With the GIL.
 template <class Start, class Convert>
-PyObject* as_future(Loop& loop, Start start, Convert convert) noexcept {
+PyObject* as_future(Loop& loop, Start start, Convert convert) {
     using T = typename std::invoke_result_t<Start&>::value_type;
     return translated([&]() -> PyObject* {
         if (loop.is_closed()) return PyErr_SetString(PyExc_RuntimeError, "Event loop is closed"), nullptr;

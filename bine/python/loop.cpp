@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <new>
 
 #include "bine/python/incoming.h"
 #include "bine/python/kept.h"
@@ -57,8 +58,8 @@ Loop::~Loop() {
     if (is_abandoned_) {
         // To take anything back would take it from the parent, whose epoll and ring these are.
         reactor_ = nullptr;
-        (void)new auto(std::move(watches_));
-        (void)new auto(std::move(incoming_));
+        (void)new (std::nothrow) auto(std::move(watches_));
+        (void)new (std::nothrow) auto(std::move(incoming_));
         (void)network_.release();
     }
     close();

@@ -23,10 +23,9 @@ Object name_of(const Address& address, bool is_unix) {
         }
         case Address::Family::local: {
             const std::string_view path = address.path();
-            const auto size = static_cast<Py_ssize_t>(path.size());
             if (!path.empty() && path.front() == '\0')
-                return Object::owned(PyBytes_FromStringAndSize(path.data(), size));
-            return Object::owned(PyUnicode_DecodeFSDefaultAndSize(path.data(), size));
+                return Object::owned(PyBytes_FromStringAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
+            return Object::owned(PyUnicode_DecodeFSDefaultAndSize(path.data(), static_cast<Py_ssize_t>(path.size())));
         }
     }
     return Object::borrowed(Py_None);

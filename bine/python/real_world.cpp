@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -22,7 +23,7 @@ namespace bine::sim {
 
 // For programs in C++ these keep the real world out; here it is done for all of the process.
 RealWorldForbidden::RealWorldForbidden() noexcept = default;
-RealWorldForbidden::~RealWorldForbidden() = default;
+RealWorldForbidden::~RealWorldForbidden() {}
 
 }  // namespace bine::sim
 
@@ -144,23 +145,29 @@ const Replacement* replacement_of(std::string_view name) noexcept {
     return nullptr;
 }
 
+// What a number that the dynamic linker gives is the address of.
+template <class T>
+T* at(ElfW(Addr) address) noexcept {
+    return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
 // One loaded object: its tables, as the dynamic linker knows them.
 struct LoadedObject {
     explicit LoadedObject(const dl_phdr_info& info) noexcept : base(info.dlpi_addr) {
         for (int i = 0; i < info.dlpi_phnum; ++i) {
             const ElfW(Phdr)& segment = info.dlpi_phdr[i];
-            if (segment.p_type == PT_DYNAMIC) read(reinterpret_cast<const ElfW(Dyn)*>(base + segment.p_vaddr));
+            if (segment.p_type == PT_DYNAMIC) read(at<const ElfW(Dyn)>(base + segment.p_vaddr));
         }
     }
 
     void read(const ElfW(Dyn) * entry) noexcept {
         for (; entry->d_tag != DT_NULL; ++entry) {
             switch (entry->d_tag) {
-                case DT_SYMTAB: symbols = reinterpret_cast<const ElfW(Sym)*>(place(entry->d_un.d_ptr)); break;
-                case DT_STRTAB: names = reinterpret_cast<const char*>(place(entry->d_un.d_ptr)); break;
-                case DT_JMPREL: calls = reinterpret_cast<const ElfW(Rela)*>(place(entry->d_un.d_ptr)); break;
+                case DT_SYMTAB: symbols = at<const ElfW(Sym)>(place(entry->d_un.d_ptr)); break;
+                case DT_STRTAB: names = at<const char>(place(entry->d_un.d_ptr)); break;
+                case DT_JMPREL: calls = at<const ElfW(Rela)>(place(entry->d_un.d_ptr)); break;
                 case DT_PLTRELSZ: call_bytes = entry->d_un.d_val; break;
-                case DT_RELA: others = reinterpret_cast<const ElfW(Rela)*>(place(entry->d_un.d_ptr)); break;
+                case DT_RELA: others = at<const ElfW(Rela)>(place(entry->d_un.d_ptr)); break;
                 case DT_RELASZ: other_bytes = entry->d_un.d_val; break;
                 default: break;
             }
@@ -192,7 +199,7 @@ bool is_function_entry(ElfW(Xword) info) noexcept {
 // Tables are often read-only once an object has been loaded; whoever reads them meanwhile sees the old entry or the new one.
 void set_entry(void** entry, void* value) noexcept {
     const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-    auto* const start = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(entry) & ~(page - 1));
+    void* const start = reinterpret_cast<std::byte*>(entry) - reinterpret_cast<std::uintptr_t>(entry) % page;
     if (::mprotect(start, page, PROT_READ | PROT_WRITE) != 0) return;
     __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
@@ -204,7 +211,7 @@ void replace_in(const LoadedObject& object, const ElfW(Rela) * table, std::size_
         if (!is_function_entry(one.r_info)) continue;
         const Replacement* found = replacement_of(object.names + object.symbols[ELF64_R_SYM(one.r_info)].st_name);
         if (!found) continue;
-        auto** const entry = reinterpret_cast<void**>(object.base + one.r_offset);
+        auto** const entry = at<void*>(object.base + one.r_offset);
         if (*entry != found->by) set_entry(entry, found->by);
     }
 }
