@@ -306,7 +306,8 @@ class Python(unittest.TestCase):
         self.serve("aiohttp", "http")
 
     def test_servers_answer_over_tls(self):
-        self.serve("tls", "tls-echo", "--size", "1024")
+        for kind in ("tls", "own tls"):
+            self.serve(kind, "tls-echo", "--size", "1024")
 
     def test_small_operations_are_counted(self):
         for case, *_ in python.SMALL:

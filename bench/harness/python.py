@@ -139,8 +139,10 @@ def serving(machine, interpreter, scratch, kind):
         return contenders(interpreter, "echo_protocol.py") + own_contenders(machine, "echo", scratch)[:2]
     if kind == "streams":
         return contenders(interpreter, "echo_streams.py")
-    if kind == "tls":
-        return contenders(interpreter, "echo_protocol.py", "--tls", *scratch.identity(machine), loops=("uvloop", "asyncio", *BINE))
+    if kind in ("tls", "own tls"):
+        secure = ("echo_protocol.py", "--tls", *scratch.identity(machine))
+        own = ("--own-tls",) if kind == "own tls" else ()
+        return contenders(interpreter, *secure, loops=("uvloop", "asyncio")) + contenders(interpreter, *secure, *own, loops=BINE)
     return contenders(interpreter, "aiohttp_hello.py", loops=("uvloop", "asyncio", *BINE))
 
 
@@ -172,6 +174,8 @@ CASES = (
     ("protocol", large_echo("protocol")),
     ("streams", large_echo("streams")),
     ("tls", Case("TLS 1.3 echo 1 KiB, ssl.SSLContext", "messages/s", ("tls-echo", "--size", "1024"), (*each("uvloop", 1.0, 1.0), *each("asyncio")))),
+    # bine with its own TLS, the others with the only one that they have.
+    ("own tls", Case("TLS 1.3 echo 1 KiB, bine.TLSContext", "messages/s", ("tls-echo", "--size", "1024"), (*each("uvloop"), *each("asyncio")))),
     ("aiohttp", Case("aiohttp hello", "requests/s", ("http",), (*each("uvloop", 1.1, 1.1), *each("asyncio")))),
 )
 
