@@ -434,13 +434,19 @@ constexpr int kFast = METH_FASTCALL;
 constexpr int kFastKeywords = METH_FASTCALL | METH_KEYWORDS;
 
 PyMethodDef methods[] = {
-    {"call_soon", function(call_soon), kFastKeywords, "Call callback(*args) in the next turn."},
+    {"call_soon", function(call_soon), kFastKeywords,
+     "call_soon($self, callback, /, *args, context=None)\n--\n\nCall callback(*args) in the next turn."},
     {"call_soon_threadsafe", function(call_soon_threadsafe), kFastKeywords,
+     "call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\n"
      "call_soon() from any thread: wakes the loop."},
-    {"call_at", function(call_at), kFastKeywords, "Call callback(*args) when loop.time() has come to `when`."},
-    {"call_later", function(call_later), kFastKeywords, "Call callback(*args) `delay` seconds from now."},
-    {"stop", stop, METH_NOARGS, "End run_forever() with this turn."},
-    {"get_debug", get_debug, METH_NOARGS, nullptr},
+    {"call_at", function(call_at), kFastKeywords,
+     "call_at($self, when, callback, /, *args, context=None)\n--\n\n"
+     "Call callback(*args) when loop.time() has come to `when`, in seconds."},
+    {"call_later", function(call_later), kFastKeywords,
+     "call_later($self, delay, callback, /, *args, context=None)\n--\n\n"
+     "Call callback(*args) `delay` seconds from now."},
+    {"stop", stop, METH_NOARGS, "stop($self, /)\n--\n\nEnd run_forever() with this turn."},
+    {"get_debug", get_debug, METH_NOARGS, "get_debug($self, /)\n--\n\nWhether the loop is in debug mode."},
     {"_set_debug_flag", set_debug_flag, METH_O, nullptr},
     {"_open", function(open), METH_METHOD | METH_FASTCALL | METH_KEYWORDS, nullptr},
     {"_run", run, METH_NOARGS, nullptr},

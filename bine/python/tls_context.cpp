@@ -256,9 +256,11 @@ void* slot(F pointer) {
 
 PyMethodDef methods[] = {
     {"self_signed", function(self_signed), METH_VARARGS | METH_KEYWORDS | METH_CLASS,
+     "self_signed($type, /, *names, days=30)\n--\n\n"
      "A server's context with a certificate of its own making for these names and addresses. For development and tests:\n"
      "nobody trusts it who has not been told to, TLSContext(ca=context.certificates[0])."},
     {"reload", reload, METH_NOARGS,
+     "reload($self, /)\n--\n\n"
      "Read the files again, for new connections. When they cannot be used nothing changes."},
     {nullptr, nullptr, 0, nullptr},
 };

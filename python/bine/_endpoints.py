@@ -38,6 +38,7 @@ class Port:
 
     @property
     def is_open(self) -> bool:
+        """Whether it listens."""
         return self._below.is_open
 
     def close(self) -> None:
@@ -63,7 +64,8 @@ class Port:
 async def listen(endpoint: str, protocol_factory: Callable[[], asyncio.BaseProtocol], *, tls: _bine.TLSContext | None = None) -> Port:
     """Listen at `endpoint` ("tcp:7000:interface=127.0.0.1"); every connection gets a protocol. Answers a Port.
 
-    tls: a TLSContext for servers. An endpoint that nobody understands is a ValueError that says what would do.
+    tls: a TLSContext for servers. Errors: ValueError for an endpoint that cannot be understood, which says what would do; OSError
+    where the system refuses.
     """
     return Port(endpoint, await _bine._listen(loop_here(), endpoint, protocol_factory, tls))
 
@@ -73,13 +75,17 @@ async def connect(endpoint: str, protocol_factory: Callable[[], _ProtocolT], *, 
     """Connect to `endpoint` ("tcp:example.org:80"); answers transport and protocol, as loop.create_connection() does.
 
     tls: a TLSContext for clients. The certificate must be for `server_hostname`, or for the host that `endpoint` names.
+    Errors: those of listen(), TimeoutError, and ssl.SSLCertVerificationError for a certificate that is not believed.
     """
     return await _bine._connect(loop_here(), endpoint, protocol_factory, tls, server_hostname)
 
 
 async def start_server(client_connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None], endpoint: str, *,
                        tls: _bine.TLSContext | None = None, limit: int = _LIMIT) -> Port:
-    """Listen at `endpoint`; `client_connected(reader, writer)` is called for every connection, as by asyncio.start_server()."""
+    """Listen at `endpoint`; `client_connected(reader, writer)` is called for every connection, as by asyncio.start_server().
+
+    limit: bytes that a reader holds before it reads no more. Errors: those of listen().
+    """
     loop = asyncio.get_running_loop()
 
     def factory() -> asyncio.BaseProtocol:
@@ -90,7 +96,7 @@ async def start_server(client_connected: Callable[[asyncio.StreamReader, asyncio
 
 async def open_connection(endpoint: str, *, tls: _bine.TLSContext | None = None, server_hostname: str | None = None,
                           limit: int = _LIMIT) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Connect to `endpoint`; answers reader and writer, as asyncio.open_connection() does."""
+    """Connect to `endpoint`; answers reader and writer, as asyncio.open_connection() does. Errors: those of connect()."""
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     transport, protocol = await connect(endpoint, lambda: asyncio.StreamReaderProtocol(reader, loop=loop), tls=tls,

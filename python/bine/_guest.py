@@ -67,6 +67,7 @@ class Guest(_bine.Loop, Crossing):
     # What C++ asks for.
 
     def create_future(self) -> asyncio.Future[Any]:
+        """A future of the host's."""
         return self._host.create_future()
 
     def _callback_failed(self, handle: asyncio.Handle | None, exception: BaseException) -> None:

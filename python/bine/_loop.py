@@ -46,10 +46,11 @@ _servers_know_transports = "transport" in inspect.signature(base_events.Server._
 
 
 class EventLoop(_bine.Loop, Crossing, SelectorEventLoop):
-    """An asyncio event loop on bine's reactor.
+    """An asyncio event loop on bine's reactor, for one thread at a time. It lasts until close(), which aborts what is open.
 
     reactor: "auto" (the default: io_uring where the system has it, epoll otherwise), "epoll" or "uring"; the environment
     variable BINE_REACTOR says so for who leaves it open. ``loop.driver`` tells which one runs, ``loop.driver_reason`` why.
+    Errors: ValueError for another name; OSError or NotImplementedError, with the reason, where the system has not what was asked for.
     """
 
     _closed = True  # until it has been opened
@@ -113,6 +114,7 @@ class EventLoop(_bine.Loop, Crossing, SelectorEventLoop):
         _open_loops.discard(self)
 
     def set_debug(self, enabled: bool) -> None:
+        """Switch asyncio's debug mode on or off, from the next turn on: wrong threads are refused, slow callbacks named."""
         super().set_debug(enabled)
         self._set_debug_flag(bool(enabled))
 
@@ -433,7 +435,7 @@ os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def new_event_loop() -> EventLoop:
-    """A loop for ``asyncio.run(main(), loop_factory=bine.new_event_loop)``."""
+    """A loop for ``asyncio.run(main(), loop_factory=bine.new_event_loop)``. Whoever made it closes it."""
     return EventLoop()
 
 
@@ -450,7 +452,10 @@ def install() -> None:
 
 
 def run(main: Coroutine[Any, Any, _T], *, debug: bool | None = None) -> _T:
-    """Run a coroutine on a loop of bine's, as ``asyncio.run`` does: it returns what the coroutine returns."""
+    """Run a coroutine on a loop of bine's, as ``asyncio.run`` does: it returns what the coroutine returns, and closes the loop.
+
+    debug: asyncio's debug mode; None: as the environment has it. Errors: RuntimeError where a loop runs already.
+    """
     if sys.version_info >= (3, 11):
         with asyncio.Runner(debug=debug, loop_factory=new_event_loop) as runner:
             return runner.run(main)
