@@ -1,7 +1,9 @@
 // The Python type of the loop: what asyncio's users and asyncio itself call. What is not here is plain Python.
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "bine/driver/drivers.h"
 #include "bine/python/incoming.h"
@@ -59,6 +61,33 @@ bool check_count(const char* what, Py_ssize_t given, Py_ssize_t least) {
 }
 
 // In debug mode handles are asyncio's own, which remember where they were made: a method in Python makes them.
+using Method = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+
+// asyncio lets what comes first be named, too. Calls the method anew with those that are named in their places.
+PyObject* call_in_place(Method method, const char* what, std::initializer_list<const char*> parameters, PyObject* self,
+                        PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    return translated([&]() -> PyObject* {
+        std::vector<PyObject*> values(args, args + count);
+        std::vector<PyObject*> others;
+        const Object left = Object::owned(PyList_New(0));
+        for (Py_ssize_t i = 0; left && i < PyTuple_GET_SIZE(names); ++i) {
+            PyObject* const name = PyTuple_GET_ITEM(names, i);
+            const std::size_t place = values.size();
+            if (place < parameters.size() && PyUnicode_CompareWithASCIIString(name, parameters.begin()[place]) == 0) {
+                values.push_back(args[count + i]);
+            } else if (PyList_Append(left.get(), name) == 0) {
+                others.push_back(args[count + i]);
+            }
+        }
+        const auto placed = static_cast<Py_ssize_t>(values.size());
+        const Object rest = Object::owned(left ? PyList_AsTuple(left.get()) : nullptr);
+        const auto least = static_cast<Py_ssize_t>(parameters.size());
+        if (!rest || (placed == count && !check_count(what, count, least))) return nullptr;
+        values.insert(values.end(), others.begin(), others.end());
+        return method(self, values.data(), placed, rest.get());
+    });
+}
+
 PyObject* call_in_debug_mode(PyObject* self, PyObject* method, PyObject* first, PyObject* callback,
                              PyObject* const* args, Py_ssize_t count, PyObject* context) {
     const Object tuple = Object::owned(PyTuple_New(count));
@@ -85,10 +114,13 @@ PyObject* queue_call(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
 }
 
 PyObject* call_soon(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    if (count < 1 && names) return call_in_place(call_soon, "call_soon", {"callback"}, self, args, count, names);
     return queue_call(self, args, count, names, false);
 }
 
 PyObject* call_soon_threadsafe(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    if (count < 1 && names)
+        return call_in_place(call_soon_threadsafe, "call_soon_threadsafe", {"callback"}, self, args, count, names);
     return queue_call(self, args, count, names, true);
 }
 
@@ -116,6 +148,7 @@ PyObject* arm(PyObject* self, PyObject* const* args, Py_ssize_t count) {
 }
 
 PyObject* call_at(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    if (count < 2 && names) return call_in_place(call_at, "call_at", {"when", "callback"}, self, args, count, names);
     PyObject* context = nullptr;
     if (!check_count("call_at", count, 2) || !check_open(self)) return nullptr;
     if (!read_context(object_of(self).loop->state(), args + count, names, &context)) return nullptr;
@@ -126,6 +159,8 @@ PyObject* call_at(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObj
 }
 
 PyObject* call_later(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* names) {
+    if (count < 2 && names)
+        return call_in_place(call_later, "call_later", {"delay", "callback"}, self, args, count, names);
     PyObject* context = nullptr;
     if (!check_count("call_later", count, 2) || !check_open(self)) return nullptr;
     if (!read_context(object_of(self).loop->state(), args + count, names, &context)) return nullptr;
@@ -435,15 +470,15 @@ constexpr int kFastKeywords = METH_FASTCALL | METH_KEYWORDS;
 
 PyMethodDef methods[] = {
     {"call_soon", function(call_soon), kFastKeywords,
-     "call_soon($self, callback, /, *args, context=None)\n--\n\nCall callback(*args) in the next turn."},
+     "call_soon($self, callback, *args, context=None)\n--\n\nCall callback(*args) in the next turn."},
     {"call_soon_threadsafe", function(call_soon_threadsafe), kFastKeywords,
-     "call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\n"
+     "call_soon_threadsafe($self, callback, *args, context=None)\n--\n\n"
      "call_soon() from any thread: wakes the loop."},
     {"call_at", function(call_at), kFastKeywords,
-     "call_at($self, when, callback, /, *args, context=None)\n--\n\n"
+     "call_at($self, when, callback, *args, context=None)\n--\n\n"
      "Call callback(*args) when loop.time() has come to `when`, in seconds."},
     {"call_later", function(call_later), kFastKeywords,
-     "call_later($self, delay, callback, /, *args, context=None)\n--\n\n"
+     "call_later($self, delay, callback, *args, context=None)\n--\n\n"
      "Call callback(*args) `delay` seconds from now."},
     {"stop", stop, METH_NOARGS, "stop($self, /)\n--\n\nEnd run_forever() with this turn."},
     {"get_debug", get_debug, METH_NOARGS, "get_debug($self, /)\n--\n\nWhether the loop is in debug mode."},

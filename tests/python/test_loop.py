@@ -54,6 +54,32 @@ class Calling(LoopCase):
         self.turn()
         self.assertEqual(got, [tuple(range(count)) for count in range(10)])
 
+    def test_what_is_not_for_the_callback_may_be_named(self):
+        context = contextvars.copy_context()
+        plain = asyncio.SelectorEventLoop()
+        self.addCleanup(plain.close)
+        for debug in (False, True):
+            self.loop.set_debug(debug)
+            got = []
+            self.loop.call_soon(callback=lambda: got.append("soon"))
+            self.loop.call_soon_threadsafe(context=context, callback=lambda: got.append("threadsafe"))
+            self.loop.call_later(callback=lambda: got.append("later"), delay=0, context=context)
+            self.loop.call_later(0, callback=lambda: got.append("later"))
+            self.loop.call_at(when=0, callback=lambda: got.append("at"))
+            self.turn(2)
+            self.assertEqual(sorted(got), ["at", "later", "later", "soon", "threadsafe"])
+        for arguments, named in (((), {}), ((), {"context": None}), ((), {"callback": print, "other": 1}), ((1,), {"delay": 1}),
+                                 ((1,), {"when": 1}), ((), {"delay": 1}), ((), {"when": 1, "context": context}),
+                                 ((1, print), {"callback": print})):
+            for method in ("call_soon", "call_soon_threadsafe", "call_at", "call_later"):
+                with self.subTest(method, arguments=arguments, named=named):
+                    try:
+                        getattr(plain, method)(*arguments, **named).cancel()
+                    except TypeError:
+                        self.assertRaises(TypeError, getattr(self.loop, method), *arguments, **named)
+                    else:
+                        getattr(self.loop, method)(*arguments, **named).cancel()
+
     def test_a_callback_runs_in_the_context_it_was_given_or_the_one_that_was_current(self):
         variable = contextvars.ContextVar("variable", default="none")
         got = []
