@@ -237,18 +237,23 @@ class Client:
         return Answer(*await self._below.send(method.upper(), url, fields, sent, timeout, redirects, not stream, expect_continue))
 
     async def get(self, url: str, **options: Unpack[_AllOptions]) -> Answer:
+        """request() with GET."""
         return await self.request("GET", url, **options)
 
     async def head(self, url: str, **options: Unpack[_AllOptions]) -> Answer:
+        """request() with HEAD."""
         return await self.request("HEAD", url, **options)
 
     async def post(self, url: str, body: _Sent | None = None, **options: Unpack[_Options]) -> Answer:
+        """request() with POST."""
         return await self.request("POST", url, body=body, **options)
 
     async def put(self, url: str, body: _Sent | None = None, **options: Unpack[_Options]) -> Answer:
+        """request() with PUT."""
         return await self.request("PUT", url, body=body, **options)
 
     async def delete(self, url: str, **options: Unpack[_AllOptions]) -> Answer:
+        """request() with DELETE."""
         return await self.request("DELETE", url, **options)
 
     def close(self) -> None:
@@ -298,18 +303,22 @@ async def get(url: str, **options: Unpack[_AllOptions]) -> Answer:
 
 
 async def head(url: str, **options: Unpack[_AllOptions]) -> Answer:
+    """Client.head() by a client that the loop keeps."""
     return await request("HEAD", url, **options)
 
 
 async def post(url: str, body: _Sent | None = None, **options: Unpack[_Options]) -> Answer:
+    """Client.post() by a client that the loop keeps."""
     return await request("POST", url, body=body, **options)
 
 
 async def put(url: str, body: _Sent | None = None, **options: Unpack[_Options]) -> Answer:
+    """Client.put() by a client that the loop keeps."""
     return await request("PUT", url, body=body, **options)
 
 
 async def delete(url: str, **options: Unpack[_AllOptions]) -> Answer:
+    """Client.delete() by a client that the loop keeps."""
     return await request("DELETE", url, **options)
 
 
@@ -331,17 +340,25 @@ class Request(_Message):
     what the client has sent of it by now: ``async for piece in request`` and ``await request.read(n)`` wait for more.
     """
 
-    __slots__ = ("method", "target", "path", "query_string", "peer", "params", "_query")
+    __slots__ = {
+        "method": "As it was sent: \"GET\".",
+        "target": "As it was sent, with the query.",
+        "path": "Decoded, without the query.",
+        "query_string": "What is behind the question mark, as it was sent.",
+        "peer": "The address of who sent it, as ``socket.getpeername()`` writes it.",
+        "params": "What the path has in the places of the names of the route's pattern, decoded.",
+        "_query": None,
+    }
 
     def __init__(self, method: str, target: str, path: str, query: str, headers: _Fields, body: bytes | tuple[_Wait, _Take], peer: Any,
                  params: dict[str, str]) -> None:
         super().__init__(headers, body)
         self.method = method
-        self.target = target              # as it was sent
-        self.path = path                  # decoded
+        self.target = target
+        self.path = path
         self.query_string = query
         self.peer = peer
-        self.params = params              # by the names in the pattern of the route
+        self.params = params
         self._query: dict[str, str] | None = None
 
     @property
@@ -360,7 +377,7 @@ class Request(_Message):
 class Response:
     """What a handler may answer, besides str, bytes, None, what JSON can say, and asynchronous iterators of bytes."""
 
-    __slots__ = ("status", "headers", "body")
+    __slots__ = {"status": "200 and so on.", "headers": "A list of pairs of name and value.", "body": "What a handler may answer, but for a Response."}
 
     def __init__(self, body: _Body = b"", *, status: int = 200, headers: _Fields = (), type: str | None = None) -> None:
         self.body = body
@@ -480,19 +497,23 @@ class Router:
         return decorate
 
     def get(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
+        """Decorates the handler of GET, and HEAD. stream: see add()."""
         return self._decorator("GET", pattern, stream)
 
     def post(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
+        """Decorates the handler of POST. stream: see add()."""
         return self._decorator("POST", pattern, stream)
 
     def put(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
+        """Decorates the handler of PUT. stream: see add()."""
         return self._decorator("PUT", pattern, stream)
 
     def delete(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
+        """Decorates the handler of DELETE. stream: see add()."""
         return self._decorator("DELETE", pattern, stream)
 
     def any(self, pattern: str, *, stream: bool = False) -> Callable[[_HandlerT], _HandlerT]:
-        """Every method."""
+        """Decorates the handler of every method. stream: see add()."""
         return self._decorator("", pattern, stream)
 
 
@@ -511,10 +532,12 @@ class Server:
 
     @property
     def connections(self) -> int:
+        """How many connections there are now."""
         return self._below.connections
 
     @property
     def requests_answered(self) -> int:
+        """How many requests have been answered since it began, refusals included."""
         return self._below.requests_answered
 
     async def drain(self) -> None:

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 import bine
-from support import PATIENCE, environment, is_sanitized
+from support import environment, is_sanitized
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "tests" / "python" / "types"
@@ -19,7 +19,7 @@ EXPECTED = re.compile(r"# error: (?P<kinds>[\w -]+)$")
 
 def run(*command):
     """In the folder of the project, whose settings mypy reads; the interpreter's path is not for mypy to find the package on."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -71,6 +71,7 @@ class World:
 
     @property
     def hosts(self) -> list[Host]:
+        """All that have been asked for, in that order."""
         return list(self._hosts.values())
 
     # Time.
@@ -236,6 +237,7 @@ class Host:
 
     @property
     def up(self) -> bool:
+        """Whether it runs: it has not crashed, or has been started again."""
         return self._machine.up
 
     @property
@@ -267,6 +269,7 @@ class Host:
         return self._machine.clock_ahead
 
     def jump_clock(self, seconds: float) -> None:
+        """Put time.time() of this host forward by so many seconds, or back. The loop's time does not jump."""
         self._machine.jump_clock(seconds)
 
     def __repr__(self) -> str:
