@@ -18,7 +18,7 @@ PAGES = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("python.m
 # What names on the pages stand for.
 SUBJECTS = {"bine": [bine], "http": [bine.http], "world": [bine.sim.World], "host": [bine.sim.Host], "loop": [bine.EventLoop], "port": [bine.Port],
             "request": [bine.http.Request], "answer": [bine.http.Answer], "router": [bine.http.Router],
-            "server": [bine.http.Server, asyncio.Server], "asyncio": [asyncio]}
+            "server": [bine.http.Server, asyncio.Server]}
 # Attributes that objects have, and classes do not know of.
 OF_OBJECTS = {"loop._selector", "answer.headers", "answer.status"}
 
