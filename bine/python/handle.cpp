@@ -190,14 +190,16 @@ void deallocate(PyObject* self) {
 }
 
 PyMethodDef methods[] = {
-    {"cancel", cancel, METH_NOARGS, "Cancel the callback. Does nothing when it has run or was cancelled already."},
-    {"cancelled", cancelled, METH_NOARGS, "Whether the callback was cancelled."},
-    {"get_context", get_context, METH_NOARGS, "The contextvars.Context that the callback runs in."},
+    {"cancel", cancel, METH_NOARGS,
+     "cancel($self, /)\n--\n\nCancel the callback. Does nothing when it has run or was cancelled already."},
+    {"cancelled", cancelled, METH_NOARGS, "cancelled($self, /)\n--\n\nWhether the callback was cancelled."},
+    {"get_context", get_context, METH_NOARGS,
+     "get_context($self, /)\n--\n\nThe contextvars.Context that the callback runs in."},
     {"_run", run, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr},
 };
 PyMethodDef timer_methods[] = {
-    {"when", when, METH_NOARGS, "When the callback is due, on the clock of loop.time()."},
+    {"when", when, METH_NOARGS, "when($self, /)\n--\n\nWhen the callback is due, on the clock of loop.time()."},
     {nullptr, nullptr, 0, nullptr},
 };
 PyGetSetDef attributes[] = {
