@@ -321,6 +321,8 @@ class Host:
         host: str,
         port: int,
         backlog: int,
+        context: TLSContext | None = None,
+        timeout: float | None = None,
         /,
     ) -> None: ...
     def end_listening(self, loop: Loop, number: int, /) -> None: ...
