@@ -1,4 +1,5 @@
-"""The source distribution has what the package is built of, and nothing else; CMake finds all of it there."""
+"""The source distribution has what the package is built of, and nothing else; CMake finds all of it there. What is installed has
+the hints of types."""
 
 import json
 import pathlib
@@ -8,6 +9,7 @@ import tarfile
 import tempfile
 import unittest
 
+import bine
 from support import PATIENCE, environment, is_sanitized
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -65,6 +67,17 @@ class Sdist(unittest.TestCase):
         commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
         compiled = {str(pathlib.Path(command["file"]).relative_to(self.unpacked)) for command in commands}
         self.assertGreaterEqual(compiled, {name for name in self.names if name.startswith("bine/python/") and name.endswith(".cpp")})
+
+    def test_all_of_the_package_is_installed(self):
+        build = pathlib.Path(bine.__file__).parents[2]
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(["cmake", "--install", build, "--component", "python", "--prefix", folder], capture_output=True,
+                                  text=True, timeout=PATIENCE, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            installed = {str(path.relative_to(folder)) for path in pathlib.Path(folder).rglob("*") if path.is_file()}
+        ours = {name.removeprefix("python/") for name in self.names if name.startswith("python/")}
+        self.assertLess({"bine/py.typed", "bine/_bine.pyi"}, ours)
+        self.assertEqual({name for name in installed if not name.endswith(".so")}, ours)
 
 
 if __name__ == "__main__":
