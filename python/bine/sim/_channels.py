@@ -3,10 +3,19 @@
 Each is ready to be read, or written, or is not; ``changed()`` of who has it is called when that may have changed.
 """
 
+from __future__ import annotations
+
 import asyncio
 import collections
 import errno
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+    from ._loop import WorldLoop
 
 __all__ = ("Datagrams", "Listener", "Stream", "error_of")
 
@@ -15,7 +24,7 @@ _MOST_RECEIVED = 1 << 16  # bytes of a stream that wait to be read
 _MOST_SENT = 1 << 16
 
 
-def error_of(number):
+def error_of(number: int) -> OSError:
     """The exception for an errno."""
     return OSError(number, os.strerror(number))
 
@@ -25,24 +34,24 @@ class Datagrams:
 
     is_writable = True
 
-    def __init__(self, loop, changed, local, remote):
+    def __init__(self, loop: WorldLoop, changed: Callable[[], object], local: tuple[str, int], remote: tuple[str, int] | None) -> None:
         self._changed = changed
-        self._received = collections.deque()  # (bytes, from whom), or (exception, None)
+        self._received: collections.deque[tuple[Any, Any]] = collections.deque()  # (bytes, from whom), or (exception, None)
         self.remote = remote
         self._below = loop._machine.open_datagrams(loop, self._arrived, *local, *(remote or ("", 0)))
         self.name = self._below.address
 
     @property
-    def is_readable(self):
+    def is_readable(self) -> bool:
         return bool(self._received)
 
-    def _arrived(self, what, sender):
+    def _arrived(self, what: bytes | BaseException, sender: Any) -> None:
         # Beyond what a socket keeps, datagrams are lost, as anywhere.
         if len(self._received) < _MOST_DATAGRAMS:
             self._received.append((what, sender))
             self._changed()
 
-    def receive(self, most):
+    def receive(self, most: int) -> tuple[bytes, Any] | None:
         """The next datagram and who sent it; null: for now there is none. Raises what an earlier one came to."""
         if not self._received:
             return None
@@ -51,13 +60,13 @@ class Datagrams:
             raise what
         return what[:most], sender
 
-    def send(self, data, to=None):
+    def send(self, data: ReadableBuffer, to: tuple[str, int] | None = None) -> int:
         if to is None and self.remote is None:
             raise error_of(errno.EDESTADDRREQ)
         self._below.send(data, *(to or ("", 0)))
-        return len(data)
+        return memoryview(data).nbytes
 
-    def close(self):
+    def close(self) -> None:
         self._below.close()
         self._received.clear()
 
@@ -65,41 +74,41 @@ class Datagrams:
 class Stream(asyncio.Protocol):
     """A connection whose bytes wait to be asked for."""
 
-    def __init__(self, changed):
+    def __init__(self, changed: Callable[[], object]) -> None:
         self.changed = changed
-        self.transport = None
+        self.transport: Any = None
         self._received = bytearray()
         self._has_ended = False
-        self._error = None
+        self._error: BaseException | None = None
         self._is_lost = False
         self._is_full = False  # what is to be sent
         self._sends_no_more = False
 
     # As a protocol.
 
-    def connection_made(self, transport):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
         self.changed()
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         self._received += data
         if len(self._received) >= _MOST_RECEIVED:
             self.transport.pause_reading()
         self.changed()
 
-    def eof_received(self):
+    def eof_received(self) -> bool:
         self._has_ended = True
         self.changed()
         return True
 
-    def pause_writing(self):
+    def pause_writing(self) -> None:
         self._is_full = True
 
-    def resume_writing(self):
+    def resume_writing(self) -> None:
         self._is_full = False
         self.changed()
 
-    def connection_lost(self, error):
+    def connection_lost(self, error: Exception | None) -> None:
         self._is_lost = True
         self._error = error
         self.changed()
@@ -107,14 +116,14 @@ class Stream(asyncio.Protocol):
     # As a channel.
 
     @property
-    def is_readable(self):
+    def is_readable(self) -> bool:
         return bool(self._received) or self._has_ended or self._is_lost
 
     @property
-    def is_writable(self):
+    def is_writable(self) -> bool:
         return self._is_lost or not self._is_full
 
-    def receive(self, most):
+    def receive(self, most: int) -> tuple[bytes, None] | None:
         """Bytes, and null for from whom; b"" at the end; null: for now there are none. Raises once why it was lost."""
         if self._received:
             data = bytes(self._received[:most])
@@ -127,7 +136,7 @@ class Stream(asyncio.Protocol):
             raise error
         return (b"", None) if self._has_ended or self._is_lost else None
 
-    def send(self, data, to=None):
+    def send(self, data: ReadableBuffer, to: object = None) -> int | None:
         """How much of it has been taken; null: for now nothing."""
         if self._is_lost or self._sends_no_more:
             raise error_of(errno.EPIPE)
@@ -137,23 +146,23 @@ class Stream(asyncio.Protocol):
         self.transport.write(part)
         return len(part)
 
-    def end_sending(self):
+    def end_sending(self) -> None:
         self._sends_no_more = True
         if not self._is_lost:
             self.transport.write_eof()
 
-    def end_receiving(self):
+    def end_receiving(self) -> None:
         self._received.clear()
         self._has_ended = True
 
-    def give_away(self):
+    def give_away(self) -> tuple[bytes, bool]:
         """What has come and is not read, and whether that is all: its transport, which reads no more, belongs to somebody else."""
         if self._is_lost:
             raise self._error or ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
         self.transport.pause_reading()
         return bytes(self._received), self._has_ended
 
-    def close(self):
+    def close(self) -> None:
         # The system's close() sends what is queued; but who has not read what came is told by a reset.
         if self.transport is not None:
             self.transport.abort() if self._received else self.transport.close()
@@ -165,32 +174,32 @@ class Listener:
     is_writable = False
     remote = None
 
-    def __init__(self, loop, changed, place, backlog):
+    def __init__(self, loop: WorldLoop, changed: Callable[[], object], place: tuple[str, int], backlog: int) -> None:
         self._changed = changed
         self._loop = loop
-        self._waiting = collections.deque()
+        self._waiting: collections.deque[Stream] = collections.deque()
         self._number = loop._listen(self._incoming, None, place, backlog)
 
-    def _incoming(self):
+    def _incoming(self) -> Stream:
         stream = Stream(lambda: None)
         # Once it is made.
         stream.changed = lambda: self._arrived(stream)
         return stream
 
-    def _arrived(self, stream):
+    def _arrived(self, stream: Stream) -> None:
         stream.changed = lambda: None
         self._waiting.append(stream)
         self._changed()
 
     @property
-    def is_readable(self):
+    def is_readable(self) -> bool:
         return bool(self._waiting)
 
-    def accept(self):
+    def accept(self) -> Stream | None:
         """The next connection; null: for now there is none."""
         return self._waiting.popleft() if self._waiting else None
 
-    def close(self):
+    def close(self) -> None:
         self._loop._machine.end_listening(self._loop, self._number)
         while self._waiting:
             self._waiting.popleft().transport.abort()

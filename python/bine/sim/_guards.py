@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ._socket import WorldSocket, addresses, refuse
@@ -72,7 +73,7 @@ class Guards:
         self._before.append((owner, name, vars(owner).get(name, _missing)))
         setattr(owner, name, value)
 
-    def _exchange(self):
+    def _exchange(self) -> None:
         self._put(time, "sleep", refuse("time.sleep()", "await asyncio.sleep() instead; it costs nothing"))
         self._put(threading.Thread, "start", refuse("threads", "await asyncio.to_thread(), which works on this one"))
         self._put(subprocess.Popen, "__init__", refuse("child processes"))
@@ -91,25 +92,25 @@ class Guards:
         for kind in (asyncio.BaseProtocol, asyncio.BaseTransport, asyncio.StreamWriter, WorldSocket):
             self._put(kind, "__hash__", _in_order_of_use(numbers))
 
-    def _getaddrinfo(self, host, port, family=0, type=0, proto=0, flags=0):
+    def _getaddrinfo(self, host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> list[Any]:
         return addresses(self._world._machine_here(), host, port, family, type, proto, flags)
 
-    def _check_clock(self):
+    def _check_clock(self) -> None:
         if abs(time.monotonic() - self._world.now) > 1e-3:
             raise RuntimeError("the clock of this interpreter cannot be exchanged (is it linked statically?), so it cannot "
                                "play simulated worlds; use one that is linked dynamically, as a distribution's is")
 
 
-def _in_order_of_use(numbers):
+def _in_order_of_use(numbers: Iterator[int]) -> Callable[[Any], int]:
     """A hash for objects that are told apart by identity: sets of them are in no order that depends on addresses."""
 
-    def hash_of(thing):
+    def hash_of(thing: Any) -> int:
         try:
             return thing.__dict__.setdefault("_number_in_world", None) or _number(thing)
         except AttributeError:
             return object.__hash__(thing)
 
-    def _number(thing):
+    def _number(thing: Any) -> int:
         thing.__dict__["_number_in_world"] = number = next(numbers)
         return number
 
@@ -117,11 +118,11 @@ def _in_order_of_use(numbers):
 
 
 class _LogToStory(logging.Handler):
-    def __init__(self, world):
+    def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("bine."):
             return  # the world hears these itself
         try:
