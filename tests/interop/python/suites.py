@@ -74,8 +74,8 @@ def interpreter(suite):
     raise Absent(f"there is no Python {suite.python} with {suite.module} here")
 
 
-def works(python, code):
-    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+def works(python, code, environment=None):
+    return subprocess.run([python, "-c", code], capture_output=True, check=False, env=environment).returncode == 0
 
 
 def log_of(folder, *words):
