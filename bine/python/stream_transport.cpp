@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "bine/net/connection.h"
+#include "bine/python/in_context.h"
 #include "bine/python/loop.h"
 #include "bine/python/names.h"
 #include "bine/tls/session.h"
@@ -21,17 +22,25 @@ constexpr uint32_t kQuietWrites = 5;
 
 PyObject* yes_or_no(bool value) { return PyBool_FromLong(value); }
 
-// True, with an error set, when `protocol` cannot be one.
+// A method of the protocol, or None when it has none. Null with another error set.
+Object method_of(PyObject* protocol, PyObject* name) {
+    Object method = Object::owned(PyObject_GetAttr(protocol, name));
+    if (method || !PyErr_ExceptionMatches(PyExc_AttributeError)) return method;
+    PyErr_Clear();
+    return Object::borrowed(Py_None);
+}
+
+// True, with an error set, when `protocol` cannot be one. A buffered one is that by its class, or by its methods alone. What is
+// neither is let be: asyncio's own transports find out when there is data.
 bool set_protocol(State& state, StreamTransport& transport, PyObject* protocol) {
-    const int buffered = PyObject_IsInstance(protocol, state.buffered_protocol);
+    int buffered = PyObject_IsInstance(protocol, state.buffered_protocol);
     if (buffered < 0) return true;
-    Object receive = Object::owned(PyObject_GetAttr(protocol, buffered ? state.get_buffer : state.data_received));
-    if (!receive) {
-        // asyncio's own transports find out when there is data.
-        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) return true;
-        PyErr_Clear();
-        receive = Object::borrowed(Py_None);
+    Object receive = method_of(protocol, buffered ? state.get_buffer : state.data_received);
+    if (receive.get() == Py_None && !buffered) {
+        receive = method_of(protocol, state.get_buffer);
+        buffered = receive && receive.get() != Py_None;
     }
+    if (!receive) return true;
     Py_XSETREF(transport.receive, receive.release());
     Py_XSETREF(transport.protocol, Py_NewRef(protocol));
     transport.is_buffered = buffered == 1;
@@ -228,8 +237,10 @@ void check_high_mark(StreamTransport& transport) {
     if (transport.below->queued() <= transport.high) return;
     transport.is_protocol_paused = true;
     const Object kept = Object::borrowed(transport.object());
+    const Object protocol = Object::borrowed(transport.protocol);
     Loop& loop = *transport.loop;
-    const Object done = Object::owned(PyObject_CallMethodNoArgs(transport.protocol, loop.state().pause_writing));
+    const InContext inside(transport.context);
+    const Object done = Object::owned(PyObject_CallMethodNoArgs(protocol.get(), loop.state().pause_writing));
     if (!done && !loop.take_exit()) loop.report(transport, "protocol.pause_writing() failed");
 }
 
@@ -558,6 +569,11 @@ PyObject* get_secure(PyObject* self, void*) {
     return yes_or_no(below && tls::session_of(*below));
 }
 PyObject* get_closing(PyObject* self, void*) { return yes_or_no(transport_of(self).is_closing); }
+PyObject* get_paused(PyObject* self, void*) { return yes_or_no(transport_of(self).is_paused); }
+PyObject* get_context(PyObject* self, void*) {
+    PyObject* context = transport_of(self).context;
+    return Py_NewRef(context ? context : Py_None);
+}
 
 template <class F>
 void visit_references(StreamTransport& transport, F&& visit) {
@@ -658,6 +674,8 @@ PyGetSetDef attributes[] = {
     {"_loop", get_loop, nullptr, nullptr, nullptr},
     {"_protocol_paused", get_protocol_paused, nullptr, nullptr, nullptr},
     {"_closing", get_closing, nullptr, nullptr, nullptr},
+    {"_paused", get_paused, nullptr, nullptr, nullptr},
+    {"_context", get_context, nullptr, nullptr, nullptr},
     {"_is_secure", get_secure, nullptr, nullptr, nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr},
 };

@@ -2,33 +2,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bine/python/in_context.h"
 #include "bine/python/loop.h"
 #include "bine/python/stream_transport.h"
 
 namespace bine::python {
 
 namespace {
-
-// A callback's context, for the length of a call.
-class InContext {
-public:
-    // Owns it: a transport that ends meanwhile gives up its own, and what is left would not outlive being left.
-    explicit InContext(PyObject* context) noexcept
-        : context_(Object::borrowed(context)), entered_(PyContext_Enter(context) == 0) {
-        if (!entered_) PyErr_Clear();  // whoever calls is in it already
-    }
-    ~InContext() {
-        if (!entered_) return;
-        // An error that is set is kept: leaving a context that was entered does not fail.
-        PyContext_Exit(context_.get());
-    }
-    InContext(const InContext&) = delete;
-    InContext& operator=(const InContext&) = delete;
-
-private:
-    const Object context_;
-    const bool entered_;
-};
 
 // From here on a copy costs more than what saves it.
 constexpr std::size_t kLarge = 8192;
@@ -64,6 +44,13 @@ Object deliver(const State& state, const StreamTransport& transport, std::string
     const Object data = Object::owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
     const Object receive = Object::borrowed(transport.receive);
     return data ? Object::owned(in_python([&] { return PyObject_CallOneArg(receive.get(), data.get()); })) : Object();
+}
+
+// Calls a method of the protocol, which may get a successor meanwhile. Null with an error set.
+Object call(const StreamTransport& transport, PyObject* method, PyObject* argument = nullptr) {
+    const Object protocol = Object::borrowed(transport.protocol);
+    return Object::owned(
+        in_python([&] { return PyObject_CallMethodObjArgs(protocol.get(), method, argument, nullptr); }));
 }
 
 }  // namespace
@@ -143,12 +130,10 @@ void Wire::refused(Acceptance& acceptance) noexcept {
 void Wire::begin() {
     const Object kept = Object::borrowed(owner_->object());
     StreamTransport& transport = *owner_;
-    State& state = loop_.state();
     if (std::exchange(transport.is_made, true)) return;
     if (!transport.is_taken_over) {
         const InContext inside(transport.context);
-        const Object done = Object::owned(in_python(
-            [&] { return PyObject_CallMethodOneArg(transport.protocol, state.connection_made, transport.object()); }));
+        const Object done = call(transport, loop_.state().connection_made, transport.object());
         if (!done) (void)loop_.callback_failed(nullptr);
     }
     if (transport.below && !transport.is_paused && !transport.is_closing) transport.below->resume_reading();
@@ -195,8 +180,9 @@ void Wire::deliver_into_buffers(std::string_view bytes) {
 std::size_t Wire::deliver_into_buffer(std::string_view bytes) {
     StreamTransport& transport = *owner_;
     const Object protocol = Object::borrowed(transport.protocol);
+    const Object get_buffer = Object::borrowed(transport.receive);
     const Object hint = Object::owned(PyLong_FromLong(-1));
-    const Object memory = Object::owned(in_python([&] { return PyObject_CallOneArg(transport.receive, hint.get()); }));
+    const Object memory = Object::owned(in_python([&] { return PyObject_CallOneArg(get_buffer.get(), hint.get()); }));
     Py_buffer buffer{};
     if (!memory || PyObject_GetBuffer(memory.get(), &buffer, PyBUF_WRITABLE) < 0) {
         loop_.protocol_failed(transport, "Fatal error: protocol.get_buffer() call failed.");
@@ -231,8 +217,7 @@ bool Wire::end_received() {
     StreamTransport& transport = *owner_;
     const Object kept = Object::borrowed(transport.object());
     const InContext inside(transport.context);
-    const Object answer = Object::owned(
-        in_python([&] { return PyObject_CallMethodNoArgs(transport.protocol, loop_.state().eof_received); }));
+    const Object answer = call(transport, loop_.state().eof_received);
     const int keep_open = answer ? PyObject_IsTrue(answer.get()) : -1;
     if (keep_open < 0) loop_.protocol_failed(transport, "Fatal error: protocol.eof_received() call failed.");
     if (keep_open == 0 && !close_transport(transport)) Loop::report_unraisable(transport.object());
@@ -247,8 +232,7 @@ void Wire::writing_resumed() {
     if (transport.empty_waiter) settle_empty_waiter(transport, nullptr);
     if (std::exchange(transport.is_protocol_paused, false)) {
         const InContext inside(transport.context);
-        const Object done = Object::owned(
-            in_python([&] { return PyObject_CallMethodNoArgs(transport.protocol, loop_.state().resume_writing); }));
+        const Object done = call(transport, loop_.state().resume_writing);
         if (!done && !loop_.take_exit()) loop_.report(transport, "protocol.resume_writing() failed");
     }
     if (!transport.is_flushing || !transport.below || transport.below->queued() > 0) return;
@@ -308,8 +292,7 @@ void Wire::tell_lost(const CloseReason& reason) {
     }
     if (!transport.is_made) begin();
     const InContext inside(transport.context);
-    const Object done = Object::owned(
-        in_python([&] { return PyObject_CallMethodOneArg(transport.protocol, loop_.state().connection_lost, told); }));
+    const Object done = call(transport, loop_.state().connection_lost, told);
     if (!done) (void)loop_.callback_failed(nullptr);
 }
 

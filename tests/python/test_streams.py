@@ -494,6 +494,38 @@ class Buffered(StreamCase):
 
         self.complete(main())
 
+    def test_a_protocol_may_follow_while_it_is_asked_for_a_buffer(self):
+        async def main():
+            recorder = Recorder(self.loop)
+            sipper, theirs = await self.connected(Sipper(self.loop, 10))
+
+            class Leaving(Sipper):
+                def get_buffer(self, hint):
+                    sipper.transport.set_protocol(recorder)
+                    return super().get_buffer(hint)
+
+            sipper.transport.set_protocol(Leaving(self.loop, 10))
+            await self.loop.sock_sendall(theirs, pattern(100))
+            theirs.close()
+            self.assertIsNone(await recorder.lost)
+            self.assertEqual(recorder.received, pattern(100)[10:])
+
+        self.complete(main())
+
+    def test_a_protocol_is_a_buffered_one_by_its_methods_alone(self):
+        class Alone(asyncio.BaseProtocol):
+            get_buffer, buffer_updated, eof_received = Sipper.get_buffer, Sipper.buffer_updated, Sipper.eof_received
+            connection_made, connection_lost, __init__ = Sipper.connection_made, Sipper.connection_lost, Sipper.__init__
+
+        async def main():
+            alone, theirs = await self.connected(Alone(self.loop, 7))
+            await self.loop.sock_sendall(theirs, pattern(1000))
+            theirs.close()
+            self.assertIsNone(await alone.lost)
+            self.assertEqual(alone.received, pattern(1000))
+
+        self.complete(main())
+
     def test_buffers_that_are_none_end_the_connection(self):
         for wrong in (bytearray(0), b"not to be written", None):
             with self.subTest(wrong=wrong):
@@ -791,6 +823,29 @@ class Servers(StreamCase):
 
         self.complete(main())
         self.assertEqual(seen, ["server", "made", "made"] * 2)
+
+    def test_whoever_writes_the_protocol_hears_of_the_marks_in_its_context(self):
+        variable = contextvars.ContextVar("variable")
+        seen = {}
+
+        class Seeing(Recorder):
+            def pause_writing(self):
+                seen["pause"] = variable.get()
+
+            def resume_writing(self):
+                seen["resume"] = variable.get()
+
+        async def main():
+            variable.set("its own")
+            recorder, theirs = await self.connected(Seeing(self.loop))
+            variable.set("the writer's")
+            recorder.transport.write(bytes(20_000_000))
+            recorder.transport.close()
+            self.assertEqual(len(await self.receive_all(theirs)), 20_000_000)
+            await recorder.lost
+
+        self.complete(main())
+        self.assertEqual(seen, {"pause": "its own", "resume": "its own"})
 
 
 class Files(StreamCase):
