@@ -568,6 +568,11 @@ PyObject* get_secure(PyObject* self, void*) {
     const bine::Transport* below = transport_of(self).below;
     return yes_or_no(below && tls::session_of(*below));
 }
+// What waits for the end of the turn, too.
+PyObject* get_queued(PyObject* self, void*) {
+    const bine::Transport* below = transport_of(self).below;
+    return PyLong_FromUnsignedLongLong(below ? below->queued() : 0);
+}
 PyObject* get_closing(PyObject* self, void*) { return yes_or_no(transport_of(self).is_closing); }
 PyObject* get_paused(PyObject* self, void*) { return yes_or_no(transport_of(self).is_paused); }
 PyObject* get_context(PyObject* self, void*) {
@@ -673,6 +678,7 @@ PyMethodDef methods[] = {
 PyGetSetDef attributes[] = {
     {"_loop", get_loop, nullptr, nullptr, nullptr},
     {"_protocol_paused", get_protocol_paused, nullptr, nullptr, nullptr},
+    {"_queued", get_queued, nullptr, nullptr, nullptr},
     {"_closing", get_closing, nullptr, nullptr, nullptr},
     {"_paused", get_paused, nullptr, nullptr, nullptr},
     {"_context", get_context, nullptr, nullptr, nullptr},

@@ -157,7 +157,7 @@ class _Connection:
         """What a write does besides."""
         if not self.streamingProducer:
             self.startWriting()
-        elif self._is_full or self._below.get_write_buffer_size() > self.bufferSize:
+        elif self._is_full or self._below._queued > self.bufferSize:
             self._pause_producer()
             self.startWriting()
 
