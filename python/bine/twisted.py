@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 __all__ = ("install",)
 
 
-def install(eventloop: asyncio.AbstractEventLoop | None = None) -> AsyncioSelectorReactor:
+def install(eventloop: _loop.EventLoop | None = None) -> AsyncioSelectorReactor:
     """Install Twisted's asyncio reactor on a loop of bine's, and return the reactor.
 
-    ``eventloop`` is one that exists already, as for ``twisted.internet.asyncioreactor.install``. A new one becomes asyncio's
-    current loop, so that code of asyncio's in this thread finds it.
-    Errors: ReactorAlreadyInstalledError when another reactor is installed.
+    ``eventloop`` is a loop of bine's that exists already. A new one becomes asyncio's current loop, so that code of asyncio's in this
+    thread finds it.
+    Errors: ReactorAlreadyInstalledError when another reactor is installed; TypeError for a loop that is not bine's.
     """
     from twisted.internet.main import installReactor
 
     from ._twisted import Reactor
 
     loop = eventloop if eventloop is not None else _loop.new_event_loop()
-    reactor = Reactor(loop)
+    reactor: AsyncioSelectorReactor = Reactor(loop)  # type: ignore[no-untyped-call]
     installReactor(reactor)  # type: ignore[no-untyped-call]
     if eventloop is None:
         asyncio.set_event_loop(loop)
