@@ -45,7 +45,7 @@ class Pages(http.server.BaseHTTPRequestHandler):
 class Slides(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.programs = environment("venv", *PACKAGES)
+        cls.programs = environment()
         cls.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.server.server_close)
