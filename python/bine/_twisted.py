@@ -148,6 +148,12 @@ class _Connection:
             return self._closeWriteConnection()
         return None
 
+    def registerProducer(self, producer, streaming):
+        super().registerProducer(producer, streaming)
+        # What was written before has not left yet, for Twisted: a producer that is pulled goes on when it has.
+        if self.producer is not None and not streaming:
+            self.startWriting()
+
     def _pause_producer(self):
         if self.producer is not None and self.streamingProducer:
             self.producerPaused = True
@@ -249,10 +255,10 @@ class Reactor(asyncioreactor.AsyncioSelectorReactor):
     """Twisted's reactor on ``eventloop``, a loop of bine's that is not used otherwise yet."""
 
     def __init__(self, eventloop):
-        self._connections = set()
-        super().__init__(eventloop)
         if not isinstance(eventloop, _bine.Loop):
             raise TypeError(f"the reactor needs a loop of bine's, not {eventloop!r}")
+        self._connections = set()
+        super().__init__(eventloop)
 
     def listenTCP(self, port, factory, backlog=50, interface=""):
         listening = Port(port, factory, backlog, interface, self)
