@@ -292,7 +292,7 @@ class Python(unittest.TestCase):
     def serve(self, kind, *load):
         with Scratch() as scratch:
             here, absent = probe(machine(), [one for one in python.serving(machine(), self.interpreter, scratch, kind) if "floor" not in one.name])
-            if kind != "aiohttp":
+            if kind not in ("aiohttp", "twisted"):
                 self.assertIn("asyncio", [one.name for one in here], absent)
             for one in here:
                 with self.subTest(one.name, kind=kind, load=load), Server(machine(), one) as server:
@@ -303,6 +303,7 @@ class Python(unittest.TestCase):
         for kind in ("protocol", "streams"):
             self.serve(kind, "echo", "--size", "1024")
             self.serve(kind, "echo", "--size", "65536")
+        self.serve("twisted", "echo", "--size", "1024")
         self.serve("aiohttp", "http")
 
     def test_servers_answer_over_tls(self):

@@ -143,6 +143,8 @@ def serving(machine, interpreter, scratch, kind):
         secure = ("echo_protocol.py", "--tls", *scratch.identity(machine))
         own = ("--own-tls",) if kind == "own tls" else ()
         return contenders(interpreter, *secure, loops=("uvloop", "asyncio")) + contenders(interpreter, *secure, *own, loops=BINE)
+    if kind == "twisted":
+        return contenders(interpreter, "twisted_echo.py", loops=("twisted", "uvloop", "asyncio", *BINE))
     return contenders(interpreter, "aiohttp_hello.py", loops=("uvloop", "asyncio", *BINE))
 
 
@@ -176,6 +178,7 @@ CASES = (
     ("tls", Case("TLS 1.3 echo 1 KiB, ssl.SSLContext", "messages/s", ("tls-echo", "--size", "1024"), (*each("uvloop", 1.0, 1.0), *each("asyncio")))),
     # bine with its own TLS, the others with the only one that they have.
     ("own tls", Case("TLS 1.3 echo 1 KiB, bine.TLSContext", "messages/s", ("tls-echo", "--size", "1024"), (*each("uvloop"), *each("asyncio")))),
+    ("twisted", Case("Twisted echo 1 KiB", "messages/s", ("echo", "--size", "1024"), (*each("twisted"), *each("uvloop")))),
     ("aiohttp", Case("aiohttp hello", "requests/s", ("http",), (*each("uvloop", 1.1, 1.1), *each("asyncio")))),
 )
 

@@ -2,7 +2,7 @@
 
 A connection stays of Twisted's class, with its rules for producers, half-closing, TLS and logging; what it loses is its use of
 the reactor's readers and writers. Bytes come by asyncio's ``data_received`` and leave by the transport's ``write``, both in
-C++, where Twisted would watch the socket, call recv(2) and send(2), and watch it again. A message costs a third or less.
+C++, where Twisted would watch the socket, call recv(2) and send(2), and watch it again. A message costs half or less.
 
 Twisted has a connection's ``doWrite`` called when its socket takes bytes, and most of its rules stand at the end of that: there
 is nothing left to send, so a producer goes on, or the connection ends. So here: ``startWriting`` asks for ``_emptied``.
@@ -39,7 +39,7 @@ class _Connection:
     def _attach(self):
         reactor = self.reactor
         below = reactor._asyncioEventloop._make_socket_transport(self.socket, self)
-        below.set_write_buffer_limits(self.bufferSize, 0)
+        below.set_write_buffer_limits(self.bufferSize)
         # As log.callWithLogger() would have it for each call.
         self._log_context = {log.ILogContext: {**context.get(log.ILogContext), "system": self.logPrefix()}}
         self._below = below
@@ -89,12 +89,10 @@ class _Connection:
 
     def pause_writing(self):
         self._is_full = True
-        self._pause_producer()
 
     def resume_writing(self):
         self._is_full = False
-        if not self._aborting:
-            self._guarded(False, self._emptied)
+        self._look()
 
     # What Twisted's FileDescriptor has: reading.
 
@@ -130,9 +128,9 @@ class _Connection:
         """Calls _emptied() now or, when the system does not take all of it, by resume_writing()."""
         if not self._awaits_empty or self._is_full or self._aborting or not hasattr(self, "socket"):
             return
-        self._below.set_write_buffer_limits(0, 0)
-        self._below.set_write_buffer_limits(self.bufferSize, 0)
+        self._below.set_write_buffer_limits(0, 0)  # pauses unless all has left, and then resumes when it has
         if not self._is_full:
+            self._below.set_write_buffer_limits(self.bufferSize)
             self._guarded(False, self._emptied)
 
     def _emptied(self):
@@ -154,18 +152,14 @@ class _Connection:
         if self.producer is not None and not streaming:
             self.startWriting()
 
-    def _pause_producer(self):
-        if self.producer is not None and self.streamingProducer:
-            self.producerPaused = True
-            self.producer.pauseProducing()
-
     def _written(self):
-        """What a write does besides."""
+        """What a write does besides when there is a producer."""
         if not self.streamingProducer:
             self.startWriting()
         elif self._is_full or self._below._queued > self.bufferSize:
-            self._pause_producer()
+            self.producerPaused = True
             self.startWriting()
+            self.producer.pauseProducing()
 
     def write(self, data):
         if self.TLS:

@@ -1,6 +1,6 @@
 """What the programs in this folder share: the loops that are compared, by name, and how a server says where it listens.
 
-    --loop asyncio|uvloop|rloop|bine [--driver epoll|uring] [--path FOLDER]   bine alone: its driver, and where the package is
+    --loop asyncio|uvloop|rloop|twisted|bine [--driver epoll|uring] [--path FOLDER]   bine alone: its driver, and where the package is
 """
 
 import argparse
@@ -15,7 +15,7 @@ BACKLOG = 4096
 
 def parser(description):
     made = argparse.ArgumentParser(description=description)
-    made.add_argument("--loop", required=True, choices=("asyncio", "uvloop", "rloop", "bine"))
+    made.add_argument("--loop", required=True, choices=("asyncio", "uvloop", "rloop", "twisted", "bine"))
     made.add_argument("--driver", choices=("epoll", "uring"))
     made.add_argument("--path", type=pathlib.Path, help="a folder that has the package bine")
     return made

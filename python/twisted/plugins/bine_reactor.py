@@ -2,4 +2,4 @@
 
 from twisted.application.reactors import Reactor
 
-bine = Reactor("bine", "bine.twisted", "asyncio's reactor on bine's loop, in C++.")
+bine = Reactor("bine", "bine.twisted", "Twisted's asyncio reactor on bine's loop and transports, in C++.")
