@@ -141,6 +141,7 @@ private:
     uint16_t free_port() noexcept;
     bool turn_hosts();
     bool pass_time(TimePoint end);
+    void count_turn() noexcept;
     bool is_cut(std::size_t from, std::size_t to) const noexcept;
     bool is_blocked(std::size_t from, std::size_t to) const noexcept;
     // Delivers now, or when nothing is in the way any more; after a long time `given_up` instead.
@@ -158,6 +159,8 @@ private:
     NetworkOptions options_;
     Record record_;
     TimePoint now_{std::chrono::seconds(1)};
+    TimePoint turned_at_{};
+    uint32_t turns_ = 0;
     uint64_t sequence_ = 0;
     uint64_t held_count_ = 0;
     uint64_t healings_ = 0;

@@ -323,6 +323,21 @@ TEST_CASE("names are looked up in the world, and clocks are each host's own") {
     CHECK(one.reactor().wall_now() - world.wall_now() == ahead);
 }
 
+TEST_CASE("who waits by turning comes to an end, as very many turns take time") {
+    World world(1, {});
+    Host& patient = world.add_host("patient");
+    Host& endless = world.add_host("endless");
+    const auto wait_until = [](Reactor& reactor, TimePoint end) -> Deferred<> {
+        while (reactor.now() < end) co_await sleep(reactor, 0ms);
+    };
+    patient.run([&](Reactor& reactor) { return wait_until(reactor, reactor.now() + 1ms); });
+    REQUIRE(world.run_until([&] { return patient.done(); }, 1min));
+    CHECK(world.now() < TimePoint(1s) + 2ms);
+    endless.run([&](Reactor& reactor) { return wait_until(reactor, TimePoint::max()); });
+    CHECK(!world.run_until([&] { return endless.done(); }, 1ms));
+    endless.stop();
+}
+
 TEST_CASE("disturbances end, and the world is whole again") {
     int crashes = 0;
     for (uint64_t seed = 1; seed <= 30; ++seed) {

@@ -184,7 +184,7 @@ def is_sanitized():
     return "libasan" in os.environ.get("LD_PRELOAD", "")
 
 
-PACKAGES = ("aiohttp", "tornado", "treq", "twisted", "uvloop")
+PACKAGES = ("aiohttp", "aioquic", "httpx", "tornado", "treq", "twisted", "uvicorn", "uvloop")
 
 
 def environment(name="venv", packages=PACKAGES):

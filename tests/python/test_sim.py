@@ -164,6 +164,26 @@ class Time(Playing):
         self.assertEqual(result_of(program), [3600.0] * 5)
         self.assertLess(time.monotonic() - began, 60)
 
+    def test_who_waits_by_turning_comes_to_an_end(self):
+        async def program(world):
+            loop = asyncio.get_running_loop()
+            end = loop.time() + 0.001
+            while loop.time() < end:
+                await asyncio.sleep(0)
+            seen, ended = [], loop.create_future()
+
+            def again():
+                seen.append(loop.time())
+                if seen[-1] > seen[0]:
+                    ended.set_result(None)
+                else:
+                    loop.call_at(seen[0], again)
+
+            loop.call_later(1, again)
+            await ended
+
+        result_of(program)
+
     def test_all_clocks_are_the_worlds(self):
         async def program(world):
             return (time.time(), datetime.datetime.now(datetime.timezone.utc).timestamp(), time.time_ns() / 1e9,

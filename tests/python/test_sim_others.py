@@ -1,11 +1,11 @@
-"""Programs of others, unmodified, in simulated worlds: aiohttp and Tornado, servers and clients."""
+"""Programs of others, unmodified, in simulated worlds: servers and clients of HTTP/1.1, of WebSocket and of QUIC."""
 
 import os
 import pathlib
 import subprocess
 import unittest
 
-from support import PATIENCE, environment, is_sanitized
+from support import PATIENCE, environment, is_sanitized, make_certificates
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 AIOHTTP = """
@@ -34,7 +34,7 @@ async def serve():
 async def ask():
     said = []
     async with aiohttp.ClientSession() as session:
-        for size in (10, 300_000):
+        for size in (10, 30_000):
             async with session.post("http://server:8080/echo/ann", data=bytes(size)) as answer:
                 said.append(await answer.json())
         async with session.ws_connect("http://server:8080/shout") as socket:
@@ -64,7 +64,7 @@ async def serve():
 async def ask():
     said = []
     client = tornado.httpclient.AsyncHTTPClient(force_instance=True)
-    for size in (10, 300_000):
+    for size in (10, 30_000):
         answer = await client.fetch("http://server:8080/echo/ann", method="POST", body=bytes(size))
         said.append(tornado.escape.json_decode(answer.body))
     socket = await tornado.websocket.websocket_connect("ws://server:8080/shout")
@@ -75,6 +75,69 @@ async def ask():
     return said
 
 FAULTS = OSError, tornado.httpclient.HTTPError, tornado.iostream.StreamClosedError
+"""
+
+UVICORN_AND_HTTPX = """
+import httpx, json, uvicorn
+
+async def app(scope, receive, send):
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size += len(message["body"])
+        more = message["more_body"]
+    body = json.dumps({"name": scope["path"][6:], "size": size}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+async def serve():
+    await uvicorn.Server(uvicorn.Config(app, host="0.0.0.0", port=8080, log_config=None, lifespan="off")).serve()
+
+async def ask():
+    async with httpx.AsyncClient(verify=False, timeout=30) as client:
+        answers = [await client.post("http://server:8080/echo/ann", content=bytes(size)) for size in (10, 30_000)]
+    return [answer.json() for answer in answers] + ["LOUD"]
+
+FAULTS = OSError, httpx.HTTPError
+"""
+
+QUIC = """
+import ssl, sys
+from aioquic.asyncio import connect, serve as serve_quic
+from aioquic.quic.configuration import QuicConfiguration
+
+def shout(reader, writer):
+    async def answer():
+        said = await reader.read()
+        writer.write(b"%d" % len(said) if len(said) > 10 else said.upper())
+        writer.write_eof()
+
+    tasks.add(asyncio.ensure_future(answer()))
+
+async def serve():
+    configuration = QuicConfiguration(is_client=False, alpn_protocols=["shout"])
+    configuration.load_cert_chain(sys.argv[1] + "/server.pem", sys.argv[1] + "/server.key")
+    await serve_quic("0.0.0.0", 8080, configuration=configuration, stream_handler=shout)
+    await asyncio.Event().wait()
+
+async def say(connection, what):
+    reader, writer = await connection.create_stream()
+    writer.write(what)
+    writer.write_eof()
+    return await reader.read()
+
+async def ask():
+    configuration = QuicConfiguration(alpn_protocols=["shout"], verify_mode=ssl.CERT_NONE)
+    async with connect("server", 8080, configuration=configuration) as connection:
+        sizes = [await say(connection, bytes(size)) for size in (11, 30_000)]
+        loud = await say(connection, b"loud")
+    return [{"name": "ann", "size": int(sizes[0]) - 1}, {"name": "ann", "size": int(sizes[1])}, loud.decode()]
+
+FAULTS = OSError, ValueError
+tasks = set()
 """
 
 PROGRAM = """
@@ -95,8 +158,8 @@ async def program(world):
             world.note(repr(error))
             await asyncio.sleep(1)
 
-ANSWERS = [{"name": "ann", "size": 10}, {"name": "ann", "size": 300_000}, "LOUD"]
-print(bine.sim.explore(program, seeds=10, twice_in=1))
+ANSWERS = [{"name": "ann", "size": 10}, {"name": "ann", "size": 30_000}, "LOUD"]
+print(bine.sim.explore(program, seeds=10, twice_in=TWICE_IN))
 """
 
 
@@ -108,14 +171,21 @@ class Others(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
-    def play(self, program):
-        self.assertIn("10 worlds", self.run_there("-c", program + PROGRAM))
+    def play(self, program, *arguments, twice_in=1):
+        self.assertIn("10 worlds", self.run_there("-c", program + PROGRAM.replace("TWICE_IN", str(twice_in)), *arguments))
 
     def test_aiohttp(self):
         self.play(AIOHTTP)
 
     def test_tornado(self):
         self.play(TORNADO)
+
+    def test_uvicorn_and_httpx(self):
+        self.play(UVICORN_AND_HTTPX)
+
+    def test_aioquic(self):
+        # Not twice: its cryptography has a chance of its own.
+        self.play(QUIC, make_certificates(self), twice_in=0)
 
     def test_the_example(self):
         self.assertIn("20 worlds", self.run_there(ROOT / "examples/python/sim_aiohttp.py", "--seeds", "20"))

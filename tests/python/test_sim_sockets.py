@@ -191,6 +191,29 @@ class Datagrams(unittest.TestCase):
 
         self.assertEqual(result_of(program), ("::1", (b"SIX", ("::1", 7000, 0, 0))))
 
+    def test_a_socket_of_ipv6_has_to_do_with_ipv4(self):
+        async def program(world):
+            world.host("server").run(serve_shouting)
+            await asyncio.sleep(1)
+            received = []
+            for only in (0, 1):
+                sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
+                sock.bind(("::", 5000))
+                protocol = await endpoint(sock=sock)
+                protocol.transport.sendto(b"hello", ("::ffff:10.0.0.2", 7000))
+                await asyncio.sleep(1)
+                protocol.transport.close()
+                await asyncio.sleep(1)
+                received.append(protocol.events[1:-1])
+            connected = await endpoint(remote_addr=("::ffff:10.0.0.2", 7000))
+            connected.transport.sendto(b"hello")
+            await asyncio.sleep(1)
+            return received, connected.events[1:], connected.transport.get_extra_info("peername")
+
+        mapped = ("::ffff:10.0.0.2", 7000, 0, 0)
+        self.assertEqual(result_of(program), ([[(b"HELLO", mapped)], [OSError]], [(b"HELLO", mapped)], mapped))
+
     def test_a_socket_is_given_to_a_loop_or_read_by_it(self):
         async def program(world):
             loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+    from .. import _bine
     from ._loop import WorldLoop
 
 __all__ = ("Datagrams", "Listener", "Stream", "error_of")
@@ -24,22 +25,44 @@ _MOST_RECEIVED = 1 << 16  # bytes of a stream that wait to be read
 _MOST_SENT = 1 << 16
 
 
+_MAPPED = "::ffff:"
+
+
+def _mapped(address: Any) -> tuple[str, int, int, int]:
+    return (_MAPPED + address[0], address[1], 0, 0)
+
+
+def _unmapped(address: Any) -> tuple[str, int] | None:
+    """The IPv4 address and port of one of IPv6 that means it; null for others."""
+    return (address[0][len(_MAPPED):], address[1]) if address[0].startswith(_MAPPED) and "." in address[0] else None
+
+
 def error_of(number: int) -> OSError:
     """The exception for an errno."""
     return OSError(number, os.strerror(number))
 
 
 class Datagrams:
-    """An open datagram socket."""
+    """An open datagram socket. `is_dual`: one of IPv6 that has to do with IPv4 as well, whose addresses it sees as ::ffff:1.2.3.4."""
 
     is_writable = True
 
-    def __init__(self, loop: WorldLoop, changed: Callable[[], object], local: tuple[str, int], remote: tuple[str, int] | None) -> None:
+    def __init__(self, loop: WorldLoop, changed: Callable[[], object], local: tuple[str, int], remote: tuple[str, int] | None,
+                 is_dual: bool = False) -> None:
         self._changed = changed
         self._received: collections.deque[tuple[Any, Any]] = collections.deque()  # (bytes, from whom), or (exception, None)
         self.remote = remote
-        self._below = loop._machine.open_datagrams(loop, self._arrived, *local, *(remote or ("", 0)))
-        self.name = self._below.address
+        self._below: _bine.Datagrams | None = None
+        self._of_ipv4: _bine.Datagrams | None = None
+        of_ipv4 = None if remote is None else _unmapped(remote)
+        if of_ipv4 is None:
+            self._below = loop._machine.open_datagrams(loop, self._arrived, *local, *(remote or ("", 0)))
+            self.name = self._below.address
+        if of_ipv4 is not None or (is_dual and remote is None):
+            port = local[1] if self._below is None else self.name[1]
+            self._of_ipv4 = loop._machine.open_datagrams(loop, self._arrived_by_ipv4, "0.0.0.0", port, *(of_ipv4 or ("", 0)))
+            if self._below is None:
+                self.name = _mapped(self._of_ipv4.address)
 
     @property
     def is_readable(self) -> bool:
@@ -50,6 +73,9 @@ class Datagrams:
         if len(self._received) < _MOST_DATAGRAMS:
             self._received.append((what, sender))
             self._changed()
+
+    def _arrived_by_ipv4(self, what: bytes | BaseException, sender: Any) -> None:
+        self._arrived(what, sender and _mapped(sender))
 
     def receive(self, most: int) -> tuple[bytes, Any] | None:
         """The next datagram and who sent it; null: for now there is none. Raises what an earlier one came to."""
@@ -63,11 +89,17 @@ class Datagrams:
     def send(self, data: ReadableBuffer, to: tuple[str, int] | None = None) -> int:
         if to is None and self.remote is None:
             raise error_of(errno.EDESTADDRREQ)
-        self._below.send(data, *(to or ("", 0)))
+        of_ipv4 = _unmapped(to or self.remote)
+        below = self._below if of_ipv4 is None else self._of_ipv4
+        if below is None:
+            raise error_of(errno.ENETUNREACH)
+        below.send(data, *(of_ipv4 if to and of_ipv4 else to or ("", 0)))
         return memoryview(data).nbytes
 
     def close(self) -> None:
-        self._below.close()
+        for below in (self._below, self._of_ipv4):
+            if below is not None:
+                below.close()
         self._received.clear()
 
 

@@ -58,6 +58,7 @@ class WorldSocket(_real):
         self._watcher: Any = None  # the loop
         self._handles: dict[bool, asyncio.Handle] = {}  # by whether they are for writing
         self._is_told = False
+        self._is_ipv6_only = False
 
     @property
     def family(self) -> int:  # type: ignore[override]
@@ -144,7 +145,8 @@ class WorldSocket(_real):
         loop = _loop_here()
         if local is None and remote is None:
             local = (self._anywhere(), 0)
-        self._channel = Datagrams(loop, self._changed, local or ("", 0), remote)
+        is_dual = self.family == socket.AF_INET6 and not self._is_ipv6_only and (local is None or local[0] == "::")
+        self._channel = Datagrams(loop, self._changed, local or ("", 0), remote, is_dual)
 
     def _anywhere(self) -> str:
         return "::" if self.family == socket.AF_INET6 else "0.0.0.0"
@@ -361,6 +363,8 @@ class WorldSocket(_real):
     def setsockopt(self, level: int, option: int, *value: Any) -> None:
         if (level, option) == (socket.SOL_SOCKET, socket.SO_BROADCAST):
             refuse("broadcasts", "send to each host")()
+        if (level, option) == (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            self._is_ipv6_only = bool(value[0])
         if (level, option) in _OF_MULTICAST:
             refuse("multicast", "send to each host")()
 
