@@ -156,7 +156,7 @@ class _Message:
         await self._wait()
         piece = self._take()
         if isinstance(piece, tuple):
-            raise HTTPError(*piece)
+            raise _WrongBody(*piece)
         return piece
 
 
@@ -335,6 +335,10 @@ class HTTPError(Exception):
         self.headers = headers
 
 
+class _WrongBody(HTTPError):
+    """What is wrong with the body of a request."""
+
+
 class Request(_Message):
     """What a handler gets. The body is there as a whole: `body`, `text()`, `json()`. For a handler with ``stream=True`` it is
     what the client has sent of it by now: ``async for piece in request`` and ``await request.read(n)`` wait for more.
@@ -439,9 +443,10 @@ def _calling(handler: _Handler) -> Callable[..., _bine._Parts | Awaitable[_bine.
     def call(*parts: Any) -> _bine._Parts | Awaitable[_bine._Parts]:
         try:
             answer = handler(Request(*parts))
-            if inspect.isawaitable(answer) or isinstance(answer, AsyncIterable):
+            if inspect.isawaitable(answer):
                 return _finishing(lambda _: answer, None)
-            return _parts_of(answer)
+            answered = _parts_of(answer)
+            return answered if isinstance(answered[2], bytes) else _finishing(lambda _: answer, None)
         except HTTPError as error:
             return _refusal(error)
 
@@ -464,7 +469,11 @@ async def _with_first_piece(parts: _bine._Parts) -> _bine._Parts:
     first = [await body()]
 
     async def next_piece() -> bytes | None:
-        return first.pop() if first else await body()
+        try:
+            return first.pop() if first else await body()
+        except _WrongBody:
+            # The client's affair, who sees the answer break off: nobody else is told.
+            raise asyncio.CancelledError from None
 
     return status, headers, next_piece
 

@@ -682,6 +682,24 @@ class BodyCases:
 
         self.complete(main())
 
+    def test_a_body_that_is_wrong_half_way_breaks_the_answer_that_hangs_on_it(self):
+        async def main():
+            async def handler(request):
+                async for piece in request:
+                    yield piece
+
+            async with await self.serve(handler, stream=True) as server:
+                reader, writer = await speak(server, CHUNKED + b"3\r\none\r\n")
+                await reader.readuntil(b"one")
+                writer.write(b"nonsense\r\n")
+                try:
+                    self.assertNotIn(b"0\r\n\r\n", await reader.read())
+                except ConnectionResetError:
+                    pass
+                writer.close()
+
+        self.complete(main())  # and nobody else is told: it is the client's affair
+
     def test_a_stream_may_still_be_refused_before_its_first_piece(self):
         async def main():
             async def handler(request):
@@ -689,10 +707,11 @@ class BodyCases:
                     raise bine.http.HTTPError(403, "not for you")
                 yield b"for you"
 
-            async with await self.serve(handler) as server:
-                answer = await bine.http.get(url_of(server))
-                self.assertEqual((answer.status, answer.text()), (403, "not for you"))
-                self.assertEqual((await bine.http.get(url_of(server, "/mine"))).text(), "for you")
+            for handle in (handler, lambda request: bine.http.Response(handler(request))):
+                async with await self.serve(handle) as server:
+                    answer = await bine.http.get(url_of(server))
+                    self.assertEqual((answer.status, answer.text()), (403, "not for you"))
+                    self.assertEqual((await bine.http.get(url_of(server, "/mine"))).text(), "for you")
 
         self.complete(main())
 
