@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import weakref
-from asyncio import base_events, events, exceptions, format_helpers, sslproto, unix_events
+from asyncio import base_events, events, exceptions, format_helpers, unix_events
 from asyncio.log import logger
 from collections.abc import Callable, Coroutine
 from contextvars import Context
@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 from . import _bine
 from ._await import Crossing
+from ._sslproto import SSLProtocol
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike
@@ -247,7 +248,7 @@ class EventLoop(_bine.Loop, Crossing, SelectorEventLoop):
         if isinstance(sslcontext, _bine.TLSContext):
             return self._open_transport(rawsock, protocol, waiter, extra, server, sslcontext, server_side, server_hostname,
                                         limits.get("ssl_handshake_timeout"))
-        tls = sslproto.SSLProtocol(self, protocol, sslcontext, waiter, server_side, server_hostname, **limits)
+        tls = SSLProtocol(self, protocol, sslcontext, waiter, server_side, server_hostname, **limits)
         self._open_transport(rawsock, tls, None, extra, server)
         return tls._app_transport
 
@@ -264,18 +265,17 @@ class EventLoop(_bine.Loop, Crossing, SelectorEventLoop):
         super()._stop_serving(sock)
 
     def _incoming_tls(self, protocol_factory: Callable[[], asyncio.BaseProtocol], sslcontext: SSLContext,
-                      limits: tuple[Any, ...]) -> sslproto.SSLProtocol:
+                      limits: tuple[Any, ...]) -> SSLProtocol:
         names = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
-        return sslproto.SSLProtocol(self, protocol_factory(), sslcontext, None, True, None,  # type: ignore[arg-type]
-                                    **dict(zip(names, limits)))
+        return SSLProtocol(self, protocol_factory(), sslcontext, None, True, None, **dict(zip(names, limits)))
 
     async def start_tls(self, transport: asyncio.BaseTransport, protocol: asyncio.BaseProtocol, sslcontext: TLS, *,
                         server_side: bool = False, server_hostname: str | None = None, ssl_handshake_timeout: float | None = None,
                         **kwargs: Any) -> asyncio.Transport:
         """Begin TLS on a transport; answers the one to use from now on."""
         if not isinstance(sslcontext, _bine.TLSContext):
-            return await super().start_tls(transport, protocol, sslcontext, server_side=server_side, server_hostname=server_hostname,
-                                           ssl_handshake_timeout=ssl_handshake_timeout, **kwargs)
+            return await self._start_ssl(transport, protocol, sslcontext, server_side, server_hostname,
+                                         ssl_handshake_timeout=ssl_handshake_timeout, **kwargs)
         if not isinstance(transport, _bine.StreamTransport):
             raise TypeError(f"a bine.TLSContext goes with bine's own transports, not with {transport!r}")
         waiter = self.create_future()
@@ -286,6 +286,26 @@ class EventLoop(_bine.Loop, Crossing, SelectorEventLoop):
             secure.close()
             raise
         return secure
+
+    async def _start_ssl(self, transport: Any, protocol: asyncio.BaseProtocol, sslcontext: SSLContext, server_side: bool,
+                         server_hostname: str | None, **limits: Any) -> asyncio.Transport:
+        if not isinstance(sslcontext, SSLContext):
+            raise TypeError(f"sslcontext is expected to be a bine.TLSContext or an ssl.SSLContext, got {sslcontext!r}")
+        if not getattr(transport, "_start_tls_compatible", False):
+            raise TypeError(f"transport {transport!r} is not supported by start_tls()")
+        waiter = self.create_future()
+        tls = SSLProtocol(self, protocol, sslcontext, waiter, server_side, server_hostname, call_connection_made=False, **limits)
+        transport.pause_reading()  # nothing comes before TLS has begun
+        transport.set_protocol(tls)
+        beginning = self.call_soon(tls.connection_made, transport), self.call_soon(transport.resume_reading)
+        try:
+            await waiter
+        except BaseException:
+            transport.close()
+            for handle in beginning:
+                handle.cancel()
+            raise
+        return tls._app_transport
 
     async def _sendfile_native(self, transport: asyncio.Transport, file: IO[bytes], offset: int, count: int | None) -> int:
         if not isinstance(transport, _bine.StreamTransport):

@@ -12,13 +12,14 @@ import socket
 import sys
 import threading
 import weakref
-from asyncio import base_events, events, exceptions, protocols, sslproto
+from asyncio import base_events, events, exceptions, protocols
 from asyncio.trsock import TransportSocket
 from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from .. import _bine
 from .._loop import EventLoop, _Watched
+from .._sslproto import SSLProtocol
 from ._channels import Stream
 from ._socket import TransportsSocket, addresses, bound_socket, refuse
 
@@ -251,7 +252,7 @@ class WorldLoop(EventLoop):
             return transport, protocol
         waiter = self.create_future()
         context: Any = None if isinstance(ssl, bool) else ssl
-        tls = sslproto.SSLProtocol(self, protocol, context, waiter, is_server, name,
+        tls = SSLProtocol(self, protocol, context, waiter, is_server, name,
                                    **_tls_limits(limits))
         _take_over(transport, tls, received, is_all)
         try:
