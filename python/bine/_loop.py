@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 from . import _bine
 from ._await import Crossing
+from ._datagrams import DatagramTransport
 from ._sslproto import SSLProtocol
 
 if TYPE_CHECKING:
@@ -324,6 +325,10 @@ class EventLoop(_bine.Loop, Crossing, SelectorEventLoop):
             transport._reset_empty_waiter()
             if was_reading:
                 transport.resume_reading()
+
+    def _make_datagram_transport(self, sock: socket, protocol: asyncio.BaseProtocol, address: Any = None,
+                                 waiter: asyncio.Future[Any] | None = None, extra: Any = None) -> DatagramTransport:
+        return DatagramTransport(self, sock, protocol, address, waiter, extra)
 
     # Child processes: the kernel tells by a descriptor that one has ended; no thread waits and no signal is needed.
 
