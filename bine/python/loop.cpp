@@ -70,6 +70,7 @@ int Loop::run() {
     done_ = false;
     has_work_ = true;  // what was queued before the run, and a look at the network first
     running_now_ = true;
+    runner_ = PyThreadState_Get();
     thread_ = PyEval_SaveThread();
     Loop* const outer = std::exchange(native_loop, this);
     reactor_->run_until(done_);
@@ -79,6 +80,7 @@ int Loop::run() {
         reactor_->driver().wait(TimePoint::min());
     }
     take_gil(std::exchange(thread_, nullptr));
+    runner_ = nullptr;
     native_loop = outer;
     release_dead();
     running_now_ = false;
@@ -120,6 +122,15 @@ void Loop::leave() {
     if (!thread_) return;
     thread_ = PyEval_SaveThread();
     native_loop = this;
+}
+
+bool Loop::refuses_thread() const noexcept {
+    if (!is_elsewhere()) return false;
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        "Non-thread-safe operation invoked on an event loop that runs in another thread; let that one do it: "
+        "loop.call_soon_threadsafe(...)");
+    return true;
 }
 
 bool Loop::has_gil() const noexcept { return native_loop != this; }
@@ -276,7 +287,10 @@ void Loop::arm(TimerHandle& handle) noexcept {
     timers_.arm(handle.alarm, when);
     all_timers_.push_back(handle.alarm);
     // In a turn the bell is set at its end.
-    if (!in_lane_) set_bell();
+    if (in_lane_) return;
+    if (!is_elsewhere()) return set_bell();
+    has_work_.store(true, std::memory_order_relaxed);
+    reactor_->driver().wake();
 }
 
 void Loop::disarm(TimerHandle& handle) noexcept {
@@ -299,7 +313,7 @@ void Loop::set_bell() noexcept {
 }
 
 bool Loop::take_exit() noexcept {
-    if (!PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) && !PyErr_ExceptionMatches(PyExc_SystemExit)) return false;
+    if (!is_exit()) return false;
     if (!running_now_) return true;  // whoever called hears of it
     exit_ = take_exception();
     return true;
@@ -338,6 +352,10 @@ void Loop::report(StreamTransport& transport, const char* message) noexcept {
 }
 
 void Loop::report_unraisable(PyObject* where) noexcept { PyErr_WriteUnraisable(where); }
+
+void Loop::report_unheard(PyObject* where) noexcept {
+    if (!running_now_ || !take_exit()) report_unraisable(where);
+}
 
 Watch* Loop::watch(int fd) noexcept {
     return fd >= 0 && static_cast<std::size_t>(fd) < watches_.size() ? watches_[static_cast<std::size_t>(fd)].get()

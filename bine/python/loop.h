@@ -19,8 +19,9 @@
 // In a simulated world the world turns the reactor, which is not the loop's: several loops share a thread that holds the
 // GIL all the time, and each is asyncio's running loop while its lane is served.
 //
-// Threads: the ready queue is the GIL's, so that call_soon_threadsafe is call_soon and a wakeup. Everything else is of the
-// thread that runs the loop (before the first run: of any that holds the GIL).
+// Threads: the ready queue and Python's timers are the GIL's, so that call_soon_threadsafe is call_soon and a wakeup.
+// Everything else is of the thread that runs the loop (before the first run: of any that holds the GIL), and who comes from
+// another one is refused.
 #pragma once
 
 #include <atomic>
@@ -63,6 +64,10 @@ public:
     int run_once();
     void stop() noexcept { stopping_ = true; }
     bool is_running() const noexcept { return running_now_; }
+    // Whether another thread than the one that asks runs the loop, which may be in the middle of anything.
+    bool is_elsewhere() const noexcept { return runner_ && runner_ != PyThreadState_Get(); }
+    // The same; true with an error set, which says what to do.
+    bool refuses_thread() const noexcept;
     bool is_closed() const noexcept { return !reactor_ || is_abandoned_; }
     // Ends the reactor; what is still open is aborted, and Python hears no more of it.
     void close() noexcept;
@@ -136,6 +141,8 @@ public:
     bool take_exit() noexcept;
     // Errors of the loop's own reports cannot go anywhere but to sys.unraisablehook.
     static void report_unraisable(PyObject* where) noexcept;
+    // The same for the error of what nobody waits for; one that ends programs ends the run.
+    void report_unheard(PyObject* where) noexcept;
 
     // Readers and writers, by descriptor. Null with an error set; the handles are taken over.
     Watch* watch(int fd) noexcept;
@@ -207,6 +214,7 @@ private:
     PyObject* const object_;
     Reactor* reactor_;  // its own, but in a world; null when closed
     const bool in_world_ = false;
+    PyThreadState* runner_ = nullptr;  // while it runs
     PyThreadState* thread_ = nullptr;  // while the GIL is not held by a run
     std::atomic<bool> has_work_{false};
     bool running_now_ = false;

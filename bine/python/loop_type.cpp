@@ -19,7 +19,6 @@ namespace {
 
 struct LoopObject {
     PyObject_HEAD Loop* loop;
-    unsigned long thread;  // that runs it; 0 when none does
 };
 
 LoopObject& object_of(PyObject* self) noexcept { return *reinterpret_cast<LoopObject*>(self); }
@@ -30,6 +29,9 @@ bool check_open(PyObject* self) {
     PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
     return false;
 }
+
+// What touches the reactor is for the loop's thread.
+bool check_mine(PyObject* self) { return check_open(self) && !object_of(self).loop->refuses_thread(); }
 
 // Tasks give the name as a string of their own, which is another one than ours.
 bool is_context(State& state, PyObject* name) {
@@ -200,11 +202,7 @@ PyObject* stop(PyObject* self, PyObject*) {
 
 PyObject* run_with(PyObject* self, int (Loop::*method)()) {
     if (!check_open(self)) return nullptr;
-    LoopObject& object = object_of(self);
-    const unsigned long outer = std::exchange(object.thread, PyThread_get_thread_ident());
-    const int failed = (object.loop->*method)();
-    object.thread = outer;
-    if (failed) return nullptr;
+    if ((object_of(self).loop->*method)()) return nullptr;
     Py_RETURN_NONE;
 }
 
@@ -257,7 +255,7 @@ int watched_descriptor_of(const Loop* loop, PyObject* file) {
 }
 
 PyObject* add_watch(PyObject* self, PyObject* const* args, Py_ssize_t count, bool reading) {
-    if (!check_count(reading ? "add_reader" : "add_writer", count, 2) || !check_open(self)) return nullptr;
+    if (!check_count(reading ? "add_reader" : "add_writer", count, 2) || !check_mine(self)) return nullptr;
     const int fd = descriptor_of(args[0]);
     if (fd < 0) return nullptr;
     Loop& loop = *object_of(self).loop;
@@ -287,7 +285,7 @@ PyObject* remove_watch(PyObject* self, PyObject* file, bool reading) {
     Loop* loop = object_of(self).loop;
     if (!loop || loop->is_closed()) Py_RETURN_FALSE;
     const int fd = watched_descriptor_of(loop, file);
-    if (fd < 0) return nullptr;
+    if (fd < 0 || loop->refuses_thread()) return nullptr;
     return PyBool_FromLong(reading ? loop->remove_reader(fd) : loop->remove_writer(fd));
 }
 
@@ -320,7 +318,7 @@ PyObject* open_transport_method(PyObject* self, PyObject* args) {
     int is_server = 0;
     if (!PyArg_ParseTuple(args, "OOOOO|OpOO", &socket, &protocol, &waiter, &extra, &server, &context, &is_server, &name,
                           &timeout) ||
-        !check_open(self))
+        !check_mine(self))
         return nullptr;
     const auto given = [](PyObject* object) { return object == Py_None ? nullptr : object; };
     Loop& loop = *object_of(self).loop;
@@ -350,7 +348,7 @@ PyObject* start_tls_method(PyObject* self, PyObject* args) {
     State& state = object_of(self).loop->state();
     if (!PyArg_ParseTuple(args, "O!OOOpOO", state.transport_type, &object, &protocol, &waiter, &context, &is_server,
                           &name, &timeout) ||
-        !check_open(self))
+        !check_mine(self))
         return nullptr;
     const auto tls = TlsSide::read(state, context, is_server != 0, name, timeout);
     return tls ? start_tls(StreamTransport::of(object), protocol, waiter, *tls) : nullptr;
@@ -360,7 +358,7 @@ PyObject* start_tls_method(PyObject* self, PyObject* args) {
 PyObject* serve(PyObject* self, PyObject* args) {
     int fd = -1;
     PyObject *make_protocol = nullptr, *server = nullptr, *secure = Py_None, *timeout = Py_None;
-    if (!PyArg_ParseTuple(args, "iOO|OO", &fd, &make_protocol, &server, &secure, &timeout) || !check_open(self))
+    if (!PyArg_ParseTuple(args, "iOO|OO", &fd, &make_protocol, &server, &secure, &timeout) || !check_mine(self))
         return nullptr;
     std::optional<TlsSide> tls;
     if (secure != Py_None && !(tls = TlsSide::read(object_of(self).loop->state(), secure, true, nullptr, timeout)))
@@ -379,7 +377,9 @@ PyObject* stop_serving(PyObject* self, PyObject* number) {
     const int fd = descriptor_of(number);
     if (fd < 0) return nullptr;
     Loop* loop = object_of(self).loop;
-    if (loop && !loop->is_closed()) loop->stop_serving(fd);
+    if (!loop || loop->is_closed()) Py_RETURN_NONE;
+    if (loop->refuses_thread()) return nullptr;
+    loop->stop_serving(fd);
     Py_RETURN_NONE;
 }
 

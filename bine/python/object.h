@@ -41,6 +41,10 @@ private:
 
 // The error that is set, taken as an exception object with its traceback; null when none is.
 Object take_exception() noexcept;
+// Whether the error that is set is one that ends programs.
+inline bool is_exit() noexcept {
+    return PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) || PyErr_ExceptionMatches(PyExc_SystemExit);
+}
 // Sets `exception`, an exception object, as the error.
 void raise(Object exception) noexcept;
 // The exception that says what `error` does: OSError (or its subclass for the errno) where the system refused something.

@@ -185,7 +185,7 @@ void settle_waiter(StreamTransport& transport, PyObject* exception) noexcept {
     if (cancelled.get() == Py_False)
         done = Object::owned(PyObject_CallMethodOneArg(waiter.get(), exception ? state.set_exception : state.set_result,
                                                        exception ? exception : Py_None));
-    if (!done) Loop::report_unraisable(waiter.get());
+    if (!done) transport.loop->report_unheard(waiter.get());
 }
 
 void settle_empty_waiter(StreamTransport& transport, PyObject* exception) noexcept {
@@ -201,7 +201,7 @@ void settle_empty_waiter(StreamTransport& transport, PyObject* exception) noexce
 void warn_unclosed(StreamTransport& transport) noexcept {
     if (transport.is_closing) return;
     if (PyErr_ResourceWarning(transport.object(), 1, "unclosed transport %R", transport.object()) < 0)
-        Loop::report_unraisable(transport.object());
+        transport.loop->report_unheard(transport.object());
 }
 
 void end_transport(StreamTransport& transport) noexcept {
@@ -210,13 +210,13 @@ void end_transport(StreamTransport& transport) noexcept {
     if (transport.socket) {
         // The descriptor was closed by the driver.
         const Object done = Object::owned(PyObject_CallMethodNoArgs(transport.socket, state.detach));
-        if (!done) Loop::report_unraisable(transport.socket);
+        if (!done) transport.loop->report_unheard(transport.socket);
         Py_CLEAR(transport.socket);
     }
     if (const Object server = Object::owned(std::exchange(transport.server, nullptr))) {
         const Object done = Object::owned(PyObject_CallMethodObjArgs(transport.loop_object, state.detach_transport,
                                                                      server.get(), transport.object(), nullptr));
-        if (!done) Loop::report_unraisable(server.get());
+        if (!done) transport.loop->report_unheard(server.get());
     }
     Py_CLEAR(transport.protocol);
     Py_CLEAR(transport.receive);
@@ -230,22 +230,31 @@ namespace {
 
 StreamTransport& transport_of(PyObject* self) noexcept { return StreamTransport::of(self); }
 
-// Tells the protocol to stop, when more waits to be sent than the high mark.
-void check_high_mark(StreamTransport& transport) {
-    if (transport.is_protocol_paused || !transport.below->writing_is_paused()) return;
+// Tells the protocol to stop, when more waits to be sent than the high mark. Null with an error set when that ends programs,
+// None otherwise.
+PyObject* check_high_mark(StreamTransport& transport) {
+    if (transport.is_protocol_paused || !transport.below->writing_is_paused()) Py_RETURN_NONE;
     transport.below->flush();
-    if (transport.below->queued() <= transport.high) return;
+    if (transport.below->queued() <= transport.high) Py_RETURN_NONE;
     transport.is_protocol_paused = true;
     const Object kept = Object::borrowed(transport.object());
     const Object protocol = Object::borrowed(transport.protocol);
     Loop& loop = *transport.loop;
     const InContext inside(transport.context);
     const Object done = Object::owned(PyObject_CallMethodNoArgs(protocol.get(), loop.state().pause_writing));
-    if (!done && !loop.take_exit()) loop.report(transport, "protocol.pause_writing() failed");
+    if (!done && is_exit()) return nullptr;
+    if (!done) loop.report(transport, "protocol.pause_writing() failed");
+    Py_RETURN_NONE;
+}
+
+// False, with an error set, when the loop runs in another thread.
+bool is_here(const StreamTransport& transport) {
+    return !transport.loop || !transport.loop->is_elsewhere() || !transport.loop->refuses_thread();
 }
 
 // False, with an error set, when nothing may be written.
 bool may_write(StreamTransport& transport) {
+    if (!is_here(transport)) return false;
     if (transport.has_ended) {
         PyErr_SetString(PyExc_RuntimeError, "Cannot call write() after write_eof()");
     } else if (transport.empty_waiter) {
@@ -272,8 +281,7 @@ PyObject* write_bytes(StreamTransport& transport, const char* data, Py_ssize_t s
     return translated([&] {
         transport.below->write(std::string_view(data, static_cast<std::size_t>(size)));
         transport.loop->touched();
-        check_high_mark(transport);
-        return Py_NewRef(Py_None);
+        return check_high_mark(transport);
     });
 }
 
@@ -314,13 +322,13 @@ PyObject* writelines(PyObject* self, PyObject* lines) {
         if (!may_send(transport)) return write_in_vain(transport);
         transport.below->write(std::move(output));
         transport.loop->touched();
-        check_high_mark(transport);
-        Py_RETURN_NONE;
+        return check_high_mark(transport);
     });
 }
 
 PyObject* write_eof(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
+    if (!is_here(transport)) return nullptr;
     if (transport.is_closing || std::exchange(transport.has_ended, true)) Py_RETURN_NONE;
     if (!transport.below) Py_RETURN_NONE;
     transport.below->shutdown_writing();
@@ -330,18 +338,25 @@ PyObject* write_eof(PyObject* self, PyObject*) {
 
 PyObject* can_write_eof(PyObject*, PyObject*) { Py_RETURN_TRUE; }
 
-// Has the protocol told in the next iteration. Null with an error set.
-PyObject* end_soon(StreamTransport& transport) {
-    const Object end = Object::owned(PyObject_GetAttrString(transport.object(), "_end"));
-    PyObject* const arguments[] = {end.get()};
+// Has a method of the transport called in the next iteration, by the loop's thread. Null with an error set.
+PyObject* call_soon(StreamTransport& transport, const char* name, PyObject* argument = nullptr) {
+    Loop& loop = *transport.loop;
+    const Object method = Object::owned(PyObject_GetAttrString(transport.object(), name));
     Handle* handle =
-        end ? make_handle(transport.loop->state(), transport.loop_object, arguments[0], nullptr, 0, nullptr) : nullptr;
+        method ? make_handle(loop.state(), transport.loop_object, method.get(), &argument, argument ? 1 : 0, nullptr)
+               : nullptr;
     if (!handle) return nullptr;
     return translated([&]() -> PyObject* {
-        transport.loop->append(handle->object());
+        loop.is_elsewhere() ? loop.append_from_thread(handle->object()) : loop.append(handle->object());
         Py_RETURN_NONE;
     });
 }
+
+// Has the protocol told in the next iteration. Null with an error set.
+PyObject* end_soon(StreamTransport& transport) { return call_soon(transport, "_end"); }
+
+// What forgets a transport may be the collector, which runs in any thread: its end is for the loop's.
+bool is_elsewhere(const StreamTransport& transport) { return transport.loop && transport.loop->is_elsewhere(); }
 
 }  // namespace
 
@@ -367,9 +382,13 @@ PyObject* close_transport(StreamTransport& transport) {
 
 namespace {
 
-PyObject* close(PyObject* self, PyObject*) { return close_transport(transport_of(self)); }
+PyObject* close(PyObject* self, PyObject*) {
+    StreamTransport& transport = transport_of(self);
+    return is_elsewhere(transport) ? call_soon(transport, "close") : close_transport(transport);
+}
 
 PyObject* abort_with(StreamTransport& transport, PyObject* exception) {
+    if (is_elsewhere(transport)) return call_soon(transport, "_force_close", exception);
     transport.is_closing = true;
     transport.is_flushing = false;
     if (!transport.below || std::exchange(transport.is_aborted, true)) Py_RETURN_NONE;
@@ -396,6 +415,7 @@ PyObject* is_reading(PyObject* self, PyObject*) {
 
 PyObject* pause_reading(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
+    if (!is_here(transport)) return nullptr;
     if (transport.is_closing || std::exchange(transport.is_paused, true)) Py_RETURN_NONE;
     if (transport.below) transport.below->pause_reading();
     Py_RETURN_NONE;
@@ -403,6 +423,7 @@ PyObject* pause_reading(PyObject* self, PyObject*) {
 
 PyObject* resume_reading(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
+    if (!is_here(transport)) return nullptr;
     if (transport.is_closing || !std::exchange(transport.is_paused, false)) Py_RETURN_NONE;
     if (!transport.below || !transport.is_made) Py_RETURN_NONE;
     if (!transport.wire->holds_data()) {
@@ -458,6 +479,7 @@ PyObject* set_write_buffer_limits(PyObject* self, PyObject* args, PyObject* keyw
     if (high < low || low < 0)
         return PyErr_Format(PyExc_ValueError, "high (%lld) must be >= low (%lld) must be >= 0", high, low);
     StreamTransport& transport = transport_of(self);
+    if (!is_here(transport)) return nullptr;
     transport.high = static_cast<uint32_t>(std::min<long long>(high, UINT32_MAX));
     transport.low = static_cast<uint32_t>(std::min<long long>(low, UINT32_MAX));
     if (!transport.below || transport.empty_waiter) Py_RETURN_NONE;
@@ -471,6 +493,7 @@ PyObject* set_write_buffer_limits(PyObject* self, PyObject* args, PyObject* keyw
 // A future that is done when nothing is queued any more; until _reset_empty_waiter() nothing may be written.
 PyObject* make_empty_waiter(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
+    if (!is_here(transport)) return nullptr;
     if (transport.empty_waiter) return PyErr_SetString(PyExc_RuntimeError, "Empty waiter is already set"), nullptr;
     const Object waiter = Object::owned(PyObject_CallMethod(transport.loop_object, "create_future", nullptr));
     if (!waiter) return nullptr;
@@ -486,6 +509,7 @@ PyObject* make_empty_waiter(PyObject* self, PyObject*) {
 
 PyObject* reset_empty_waiter(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
+    if (!is_here(transport)) return nullptr;
     Py_CLEAR(transport.empty_waiter);
     if (transport.below) transport.below->set_write_limits(transport.high, transport.low);
     Py_RETURN_NONE;

@@ -14,13 +14,13 @@ namespace {
 constexpr std::size_t kLarge = 8192;
 
 // asyncio's own StreamReader, when that is what the protocol hands on to and it is what it was: its feed_data copies.
-// Null otherwise, without an error.
+// Null otherwise, without an error but one that ends programs.
 Object reader_of(const State& state, const StreamTransport& transport) {
     Object reader = Object::owned(PyObject_GetAttr(transport.protocol, state.stream_reader));
     auto* const type = reinterpret_cast<PyObject*>(reader ? Py_TYPE(reader.get()) : nullptr);
     const Object feed =
         type == state.stream_reader_class ? Object::owned(PyObject_GetAttr(type, state.feed_data)) : Object();
-    PyErr_Clear();
+    if (PyErr_Occurred() && !is_exit()) PyErr_Clear();
     return feed.get() == state.stream_feed_data ? reader : Object();
 }
 
@@ -39,7 +39,8 @@ Object feed(const State& state, PyObject* reader, std::string_view bytes) {
 // Calls the protocol's data_received. Null with an error set.
 Object deliver(const State& state, const StreamTransport& transport, std::string_view bytes) {
     if (bytes.size() >= kLarge && transport.feeds_reader) {
-        if (const Object reader = reader_of(state, transport)) return feed(state, reader.get(), bytes);
+        const Object reader = reader_of(state, transport);
+        if (reader || PyErr_Occurred()) return reader ? feed(state, reader.get(), bytes) : Object();
     }
     const Object data = Object::owned(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
     const Object receive = Object::borrowed(transport.receive);
@@ -220,7 +221,7 @@ bool Wire::end_received() {
     const Object answer = call(transport, loop_.state().eof_received);
     const int keep_open = answer ? PyObject_IsTrue(answer.get()) : -1;
     if (keep_open < 0) loop_.protocol_failed(transport, "Fatal error: protocol.eof_received() call failed.");
-    if (keep_open == 0 && !close_transport(transport)) Loop::report_unraisable(transport.object());
+    if (keep_open == 0 && !close_transport(transport)) loop_.report_unheard(transport.object());
     return true;  // it closes itself
 }
 
