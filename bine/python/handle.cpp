@@ -202,6 +202,15 @@ PyMethodDef timer_methods[] = {
     {"when", when, METH_NOARGS, "when($self, /)\n--\n\nWhen the callback is due, on the clock of loop.time()."},
     {nullptr, nullptr, 0, nullptr},
 };
+PyObject* is_scheduled(PyObject* self, void*) {
+    return PyBool_FromLong(reinterpret_cast<TimerHandle*>(self)->queue != nullptr);
+}
+PyObject* get_when(PyObject* self, void*) { return when(self, nullptr); }
+PyGetSetDef timer_attributes[] = {
+    {"_when", get_when, nullptr, nullptr, nullptr},
+    {"_scheduled", is_scheduled, nullptr, nullptr, nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr},
+};
 PyGetSetDef attributes[] = {
     {"_callback", get_callback, nullptr, nullptr, nullptr},
     {"_args", get_args, nullptr, nullptr, nullptr},
@@ -250,6 +259,7 @@ int add_handle_types(PyObject* module, State& state) {
         {Py_tp_doc, const_cast<char*>("A callback that a loop will call at a time, as asyncio.TimerHandle.")},
         {Py_tp_dealloc, slot(deallocate)},
         {Py_tp_methods, timer_methods},
+        {Py_tp_getset, timer_attributes},
         {0, nullptr},
     };
     PyType_Spec timer_spec{"bine.TimerHandle", sizeof(TimerHandle), 0, kFlags, timer_slots};

@@ -392,6 +392,8 @@ PyObject* abort_with(StreamTransport& transport, PyObject* exception) {
     transport.is_closing = true;
     transport.is_flushing = false;
     if (!transport.below || std::exchange(transport.is_aborted, true)) Py_RETURN_NONE;
+    // What asyncio would have sent as it was written is not lost here either.
+    if (exception == Py_None) transport.below->flush();
     if (exception != Py_None && !transport.exception) transport.exception = Py_NewRef(exception);
     transport.below->abort();
     return end_soon(transport);
@@ -454,7 +456,9 @@ PyObject* get_protocol(PyObject* self, PyObject*) {
 
 PyObject* get_write_buffer_size(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
-    return PyLong_FromUnsignedLongLong(transport.below ? transport.below->queued() : 0);
+    if (!transport.below) return PyLong_FromLong(0);
+    transport.below->flush();  // of this turn's bytes nobody knows yet whether the system takes them
+    return PyLong_FromUnsignedLongLong(transport.below->queued());
 }
 
 PyObject* get_write_buffer_limits(PyObject* self, PyObject*) {
@@ -671,7 +675,7 @@ PyMethodDef methods[] = {
     {"can_write_eof", can_write_eof, METH_NOARGS,
      "can_write_eof($self, /)\n--\n\nTrue: one direction can end without the other, over TLS as well."},
     {"close", close, METH_NOARGS, "close($self, /)\n--\n\nClose when what is queued has been sent."},
-    {"abort", abort, METH_NOARGS, "abort($self, /)\n--\n\nClose at once; what is queued is lost."},
+    {"abort", abort, METH_NOARGS, "abort($self, /)\n--\n\nClose at once; what the system does not take at once is lost."},
     {"_force_close", force_close, METH_O, nullptr},
     {"is_closing", is_closing, METH_NOARGS,
      "is_closing($self, /)\n--\n\n"

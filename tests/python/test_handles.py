@@ -101,6 +101,12 @@ class Handles(unittest.TestCase):
         self.loop.close()
         self.assertTrue(self.is_gone(task))
 
+    def test_a_timer_tells_what_asyncio_s_tells(self):
+        timer = self.loop.call_at(self.loop.time() + 1000, print)
+        self.assertEqual((timer.when(), timer._when, timer._scheduled), (timer._when, timer.when(), True))
+        timer.cancel()
+        self.assertFalse(timer._scheduled)
+
     def test_a_slow_callback_in_debug_mode_is_called_what_it_is(self):
         self.loop.set_debug(True)
         self.loop.slow_callback_duration = 0

@@ -49,6 +49,17 @@ class Echoing(StreamCase):
 
         self.complete(main())
 
+    def test_what_was_written_before_an_abort_was_sent_if_the_system_took_it(self):
+        async def main():
+            recorder, theirs = await self.connected()
+            recorder.transport.write(b"answer")
+            self.assertEqual(recorder.transport.get_write_buffer_size(), 0)
+            recorder.transport.write(b", the end")
+            recorder.transport.abort()
+            self.assertEqual(await self.receive_all(theirs), b"answer, the end")
+
+        self.complete(main())
+
     def test_writelines_sends_every_kind_of_bytes_in_order(self):
         async def main():
             recorder, theirs = await self.connected()
