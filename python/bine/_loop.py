@@ -395,6 +395,7 @@ class _DebugHandle(Handle):
 
     def _run(self) -> None:
         _run_timed(self)
+        self = None  # noqa: F841  # as in _run_timed
 
 
 class _DebugTimerHandle(TimerHandle):
@@ -409,6 +410,7 @@ class _DebugTimerHandle(TimerHandle):
     def _due(self) -> None:
         self._scheduled = False
         _run_timed(self)
+        self = None  # noqa: F841  # as in _run_timed
 
     def cancel(self) -> None:
         if self._alarm is not None:
@@ -435,6 +437,8 @@ def _run_timed(handle: Any) -> None:
             logger.warning("Executing %s took %.3f seconds", name, took)
     finally:
         loop._current_handle = None
+        # The traceback of an exception keeps the frames below it: a task that ended in one would never be freed.
+        handle = None  # noqa: F841
 
 
 def _file_of(descriptor: int) -> tuple[int, int] | None:

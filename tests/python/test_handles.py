@@ -101,6 +101,20 @@ class Handles(unittest.TestCase):
         self.loop.close()
         self.assertTrue(self.is_gone(task))
 
+    def test_a_task_that_ended_in_an_exception_in_debug_mode(self):
+        async def fail():
+            raise ValueError
+
+        async def main():
+            task = asyncio.ensure_future(fail())
+            await asyncio.wait([task])
+            return weakref.ref(task), task.exception()
+
+        self.loop.set_debug(True)
+        task, kept = self.loop.run_until_complete(main())
+        self.assertIsNone(task(), "without the collector")
+        self.assertIsInstance(kept, ValueError)
+
     def test_a_timer_tells_what_asyncio_s_tells(self):
         timer = self.loop.call_at(self.loop.time() + 1000, print)
         self.assertEqual((timer.when(), timer._when, timer._scheduled), (timer._when, timer.when(), True))
