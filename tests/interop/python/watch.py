@@ -30,13 +30,17 @@ class Process:
 
     def lines(self, seconds):
         """What it reports within this time: a list, empty when it says nothing; null: it has ended."""
-        ended = self.process.poll() is not None
+        ended = self.has_ended()
         readable, _, _ = select.select([self.reading], [], [], 0 if ended else seconds)
         data = os.read(self.reading, 1 << 16) if readable else b""
         if not data and (readable or ended):
             return None if ended else self.wait_briefly()
         *lines, self.pending = (self.pending + data).split(b"\n")
         return [json.loads(line) for line in lines]
+
+    def has_ended(self):
+        """Not waited for yet: until end() has ended the others, their group keeps its number."""
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def wait_briefly(self):
         """The pipe is closed and the process not yet gone."""
@@ -45,7 +49,7 @@ class Process:
 
     def end(self, sign=None):
         """With all that it started; `sign` first, for what it says then."""
-        if sign and self.process.poll() is None:
+        if sign and not self.has_ended():
             self.process.send_signal(sign)
             time.sleep(0.5)
         try:
@@ -64,6 +68,7 @@ class Run:
     def __init__(self, command, folder, environment, log, patience, told):
         self.command, self.folder, self.environment, self.log, self.patience = command, folder, environment, log, patience
         self.told = told
+        self.leaving = LEAVING
         self.outcome = Outcome()
         self.current = self.last = None
 
@@ -111,7 +116,7 @@ class Run:
         process = Process(self.command, self.folder, self.environment, self.log, lists)
         heard = False
         while True:
-            patience = LEAVING if self.finished else self.patience if self.current else COLLECTING
+            patience = self.leaving if self.finished else self.patience if self.current else COLLECTING
             lines = self.hear(process, patience)
             if lines is None:
                 code = process.end()
@@ -155,7 +160,7 @@ class Run:
             return True  # what a broken test left behind, a thread for instance, is no news
         if self.finished:
             self.ends("(leaving)", Told(
-                "hung", f"the process did not end within {LEAVING} s of its last test, {self.last}\n{where}"))
+                "hung", f"the process did not end within {self.leaving} s of its last test, {self.last}\n{where}"))
             return True
         if self.current is None and not heard:
             raise Impossible("no test began")
