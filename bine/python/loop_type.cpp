@@ -238,6 +238,9 @@ int descriptor_of(PyObject* object) {
         return static_cast<int>(fd);
     }
     const Object number = Object::owned(PyObject_CallMethod(object, "fileno", nullptr));
+    const bool is_no_file = PyErr_ExceptionMatches(PyExc_AttributeError) || PyErr_ExceptionMatches(PyExc_TypeError) ||
+                            PyErr_ExceptionMatches(PyExc_ValueError);
+    if (!number && !is_no_file) return -1;
     if (!number || !PyLong_Check(number.get())) {
         PyErr_Clear();
         return PyErr_Format(PyExc_ValueError, "Invalid file object: %R", object), -1;

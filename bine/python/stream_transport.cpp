@@ -457,7 +457,8 @@ PyObject* get_protocol(PyObject* self, PyObject*) {
 PyObject* get_write_buffer_size(PyObject* self, PyObject*) {
     StreamTransport& transport = transport_of(self);
     if (!transport.below) return PyLong_FromLong(0);
-    transport.below->flush();  // of this turn's bytes nobody knows yet whether the system takes them
+    if (!is_elsewhere(transport))
+        transport.below->flush();  // nobody knows yet what of this turn's bytes the system takes
     return PyLong_FromUnsignedLongLong(transport.below->queued());
 }
 
@@ -489,7 +490,7 @@ PyObject* set_write_buffer_limits(PyObject* self, PyObject* args, PyObject* keyw
     if (!transport.below || transport.empty_waiter) Py_RETURN_NONE;
     return translated([&]() -> PyObject* {
         transport.below->set_write_limits(transport.high, transport.low);
-        if (transport.is_made && !transport.is_closing) check_high_mark(transport);
+        if (transport.is_made && !transport.is_closing) return check_high_mark(transport);
         Py_RETURN_NONE;
     });
 }

@@ -107,9 +107,11 @@ class Interrupts(unittest.TestCase):
     def test_at_every_call_of_an_echo(self):
         sys.unraisablehook, before_hook = lambda _: None, sys.unraisablehook
         self.addCleanup(setattr, sys, "unraisablehook", before_hook)
+        filters = warnings.catch_warnings()
+        filters.__enter__()
+        self.addCleanup(filters.__exit__, None, None, None)
         warnings.simplefilter("ignore", ResourceWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
-        self.addCleanup(warnings.resetwarnings)
         self.interrupted(0)
         before = len(open_descriptors())
         number = 0
