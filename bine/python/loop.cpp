@@ -362,12 +362,12 @@ Watch* Loop::watch(int fd) noexcept {
                                                                      : nullptr;
 }
 
-PyObject* Loop::add_reader(int fd, PyObject* file, PyObject* handle) {
-    return Watch::add(*this, watches_, fd, Object::borrowed(file), Object::owned(handle), true);
+PyObject* Loop::add_reader(int fd, PyObject* file, PyObject* handle, PyObject* socket) {
+    return Watch::add(*this, watches_, fd, Object::borrowed(file), Object::owned(handle), SocketInUse(socket), true);
 }
 
-PyObject* Loop::add_writer(int fd, PyObject* file, PyObject* handle) {
-    return Watch::add(*this, watches_, fd, Object::borrowed(file), Object::owned(handle), false);
+PyObject* Loop::add_writer(int fd, PyObject* file, PyObject* handle, PyObject* socket) {
+    return Watch::add(*this, watches_, fd, Object::borrowed(file), Object::owned(handle), SocketInUse(socket), false);
 }
 
 int Loop::watched_as(PyObject* file) const noexcept { return Watch::find(watches_, file); }

@@ -144,10 +144,10 @@ public:
     // The same for the error of what nobody waits for; one that ends programs ends the run.
     void report_unheard(PyObject* where) noexcept;
 
-    // Readers and writers, by descriptor. Null with an error set; the handles are taken over.
+    // Readers and writers, by descriptor. Null with an error set; the handles are taken over. `socket` may be null.
     Watch* watch(int fd) noexcept;
-    PyObject* add_reader(int fd, PyObject* file, PyObject* handle);
-    PyObject* add_writer(int fd, PyObject* file, PyObject* handle);
+    PyObject* add_reader(int fd, PyObject* file, PyObject* handle, PyObject* socket);
+    PyObject* add_writer(int fd, PyObject* file, PyObject* handle, PyObject* socket);
     bool remove_reader(int fd) noexcept;
     bool remove_writer(int fd) noexcept;
     // The descriptor that a file is watched under, which it may have closed; -1 when it is not watched.

@@ -257,6 +257,16 @@ int watched_descriptor_of(const Loop* loop, PyObject* file) {
     return known;
 }
 
+// asyncio's operations on sockets of the user have a method of the loop called, with a future and the socket. Null for others.
+PyObject* socket_in_use(PyObject* self, PyObject* const* args, Py_ssize_t count) {
+    if (count < 4 || !PyMethod_Check(args[1]) || PyMethod_GET_SELF(args[1]) != self) return nullptr;
+    auto* const type = reinterpret_cast<PyTypeObject*>(object_of(self).loop->state().socket_class);
+    const auto* const end = args + std::min<Py_ssize_t>(count, 5);
+    const auto* const found =
+        std::find_if(args + 3, end, [type](PyObject* one) { return PyObject_TypeCheck(one, type); });
+    return found == end ? nullptr : *found;
+}
+
 PyObject* add_watch(PyObject* self, PyObject* const* args, Py_ssize_t count, bool reading) {
     if (!check_count(reading ? "add_reader" : "add_writer", count, 2) || !check_mine(self)) return nullptr;
     const int fd = descriptor_of(args[0]);
@@ -272,8 +282,9 @@ PyObject* add_watch(PyObject* self, PyObject* const* args, Py_ssize_t count, boo
     }
     if (!handle) return nullptr;
     return translated([&] {
-        return reading ? loop.add_reader(fd, args[0], handle.release())
-                       : loop.add_writer(fd, args[0], handle.release());
+        PyObject* const socket = socket_in_use(self, args, count);
+        return reading ? loop.add_reader(fd, args[0], handle.release(), socket)
+                       : loop.add_writer(fd, args[0], handle.release(), socket);
     });
 }
 

@@ -23,6 +23,24 @@ void cancel(Object handle) {
 
 }  // namespace
 
+SocketInUse::SocketInUse(PyObject* socket) noexcept {
+    if (!socket) return;
+    const Object before = Object::owned(PyObject_GetAttrString(socket, "_io_refs"));
+    const Object one = Object::owned(PyLong_FromLong(1));
+    const Object users = before && one ? Object::owned(PyNumber_Add(before.get(), one.get())) : Object();
+    if (users && PyObject_SetAttrString(socket, "_io_refs", users.get()) == 0) {
+        socket_ = Object::borrowed(socket);
+    } else {
+        Loop::report_unraisable(socket);
+    }
+}
+
+SocketInUse::~SocketInUse() {
+    if (!socket_) return;
+    const Object done = Object::owned(PyObject_CallMethod(socket_.get(), "_decref_socketios", nullptr));
+    if (!done) Loop::report_unraisable(socket_.get());
+}
+
 Watch::~Watch() {
     if (id_) loop_.reactor().driver().unwatch(id_);
     // The loop closes: what somebody else keeps refers to nothing any more.
@@ -47,7 +65,7 @@ Object Watch::belong_to(Object file) {
     return std::exchange(file_, std::move(file));
 }
 
-PyObject* Watch::add(Loop& loop, Table& table, int fd, Object file, Object handle, bool reading) {
+PyObject* Watch::add(Loop& loop, Table& table, int fd, Object file, Object handle, SocketInUse socket, bool reading) {
     const auto index = static_cast<std::size_t>(fd);
     if (table.size() <= index) table.resize(std::max<std::size_t>(index + 1, 2 * table.size()));
     if (!table[index]) table[index] = std::make_unique<Watch>(loop, fd);
@@ -56,9 +74,11 @@ PyObject* Watch::add(Loop& loop, Table& table, int fd, Object file, Object handl
     if (Py_IS_TYPE(handle.get(), loop.state().handle_type)) reinterpret_cast<Handle*>(handle.get())->is_kept = true;
     Object& place = reading ? watch.reader_ : watch.writer_;
     Object before = std::exchange(place, handle);
+    std::swap(reading ? watch.read_from_ : watch.written_to_, socket);
     const auto updated = before && watch.id_ ? Result<>() : watch.update();
     if (!updated) {
         place = Object();
+        std::swap(reading ? watch.read_from_ : watch.written_to_, socket);
         if (!watch.reader_ && !watch.writer_) table[index].reset();
         const auto& error = updated.error();
         if (error.code().category() != std::system_category()) return raise(error);
@@ -75,6 +95,7 @@ bool Watch::remove(Table& table, int fd, bool reading) noexcept {
     Watch& watch = *table[index];
     Object before = std::exchange(reading ? watch.reader_ : watch.writer_, Object());
     if (!before) return false;
+    const SocketInUse socket = std::exchange(reading ? watch.read_from_ : watch.written_to_, SocketInUse());
     if (!watch.reader_ && !watch.writer_) {
         const std::unique_ptr<Watch> gone = std::move(table[index]);
     } else {
