@@ -105,6 +105,13 @@ int Loop::run_once() {
 }
 
 void Loop::enter() {
+    take();
+    if (!std::exchange(was_cut_short_, false)) return;
+    reactor_->guard("what was queued before a look at the network", [this] { catch_up(); });
+    has_stopped_early_ = stopping_;
+}
+
+void Loop::take() {
     if (in_world_) tell_world("_entered", nullptr);
     in_lane_ = true;
     if (!thread_) return;
@@ -191,11 +198,12 @@ void Loop::serve() {
         release_dead();
         run_functions();
         expire_timers();
-        left -= iterate();
+        if (!std::exchange(has_stopped_early_, false)) left -= iterate();
     } while (left > 0 && (!ready_.empty() || !functions_.empty()) && !stopping_ && !exit_ && !is_abandoned_ &&
              reactor_->driver().now() < look);
     done_ = stopping_ || exit_ || is_abandoned_;
     if (!ready_.empty() || !functions_.empty()) has_work_ = true;
+    was_cut_short_ = !ready_.empty() && !done_;
     set_bell();
 }
 

@@ -5,8 +5,9 @@
 // the driver's sinks, then serve(), which runs what call_soon queued. As asyncio does, an iteration runs what was queued
 // before it began; but short iterations follow each other without a look at the network, up to kCallbacksPerTurn
 // callbacks and for kWithoutALook, since a look is a system call. What comes meanwhile from the network would otherwise
-// wait for a chain of callbacks that asyncio would let it come between. A large piece that was received has an iteration
-// of its own (catch_up), before the next is received.
+// wait for a chain of callbacks that asyncio would let it come between. What was queued before
+// such a look runs before what it has brought, as with asyncio. A large piece that was received has an iteration of its own
+// (catch_up), before the next is received.
 //
 // Timers of Python have a queue of their own, on the clock of loop.time(), which a program may replace; one timer of the
 // reactor stands for all of them.
@@ -89,7 +90,7 @@ public:
     class InPython {
     public:
         explicit InPython(Loop& loop) noexcept : loop_(loop.has_gil() ? nullptr : &loop) {
-            if (loop_) loop_->enter();
+            if (loop_) loop_->take();
         }
         ~InPython() {
             if (loop_) loop_->leave();
@@ -190,6 +191,7 @@ private:
     };
 
     void enter() override;
+    void take();
     bool has_work() const noexcept override { return has_work_.load(std::memory_order_relaxed); }
     void serve() override;
     void leave() override;
@@ -221,7 +223,9 @@ private:
     bool in_lane_ = false;
     bool is_iterating_ = false;
     bool stopping_ = false;
-    bool done_ = false;  // the run is to end with this turn
+    bool done_ = false;               // the run is to end with this turn
+    bool was_cut_short_ = false;      // what was queued waited for a look at the network
+    bool has_stopped_early_ = false;  // before what that look has brought
     bool is_abandoned_ = false;
     bool is_guest_ = false;
     bool host_woken_ = false;

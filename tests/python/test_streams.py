@@ -5,6 +5,7 @@ import contextvars
 import os
 import socket
 import tempfile
+import time
 import unittest
 
 from support import (Echo, LoopCase, PATIENCE, Recorder, SIZES, StreamCase, echo_server, open_descriptors, pattern, tcp_pair,
@@ -281,6 +282,51 @@ class Flow(StreamCase):
             self.assertEqual(recorder.received, b"kept")
 
         self.complete(main())
+
+    def test_what_was_queued_before_a_look_at_the_network_runs_before_what_that_brings(self):
+        order = []
+
+        class Noting(Recorder):
+            def data_received(self, data):
+                order.append("data")
+
+        async def main():
+            recorder, theirs = await self.connected(Noting(self.loop))
+
+            def slow():
+                theirs.send(b"x")
+                until_then = time.perf_counter() + 0.001  # long enough for a look
+                while time.perf_counter() < until_then:
+                    pass
+                self.loop.call_soon(order.append, "queued")
+
+            self.loop.call_soon(slow)
+            await until(lambda: "data" in order)
+            recorder.transport.close()
+            await recorder.lost
+
+        self.complete(main())
+        self.assertEqual(order, ["queued", "data"])
+
+    def test_stop_before_a_look_at_the_network_ends_the_run_with_its_iteration(self):
+        order = []
+
+        def slow():
+            until_then = time.perf_counter() + 0.001
+            while time.perf_counter() < until_then:
+                pass
+            self.loop.call_soon(stop)
+
+        def stop():
+            order.append("stop")
+            self.loop.stop()
+            self.loop.call_soon(order.append, "next")
+
+        self.loop.call_soon(slow)
+        self.loop.run_forever()
+        self.assertEqual(order, ["stop"])
+        self.turn()
+        self.assertEqual(order, ["stop", "next"])
 
     def test_reading_can_be_paused_in_each_call(self):
         class Sipping(Recorder):
