@@ -268,7 +268,8 @@ class EventLoop(_bine.Loop, Crossing, SelectorEventLoop):
     def _incoming_tls(self, protocol_factory: Callable[[], asyncio.BaseProtocol], sslcontext: SSLContext,
                       limits: tuple[Any, ...]) -> SSLProtocol:
         names = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
-        return SSLProtocol(self, protocol_factory(), sslcontext, None, True, None, **dict(zip(names, limits)))
+        nobody: Any = None  # waits for its beginning
+        return SSLProtocol(self, protocol_factory(), sslcontext, nobody, True, None, **dict(zip(names, limits)))
 
     async def start_tls(self, transport: asyncio.BaseTransport, protocol: asyncio.BaseProtocol, sslcontext: TLS, *,
                         server_side: bool = False, server_hostname: str | None = None, ssl_handshake_timeout: float | None = None,
@@ -395,7 +396,7 @@ class _DebugHandle(Handle):
 
     def _run(self) -> None:
         _run_timed(self)
-        self = None  # noqa: F841  # as in _run_timed
+        self = None  # type: ignore[assignment]  # noqa: F841  # as in _run_timed
 
 
 class _DebugTimerHandle(TimerHandle):
@@ -410,7 +411,7 @@ class _DebugTimerHandle(TimerHandle):
     def _due(self) -> None:
         self._scheduled = False
         _run_timed(self)
-        self = None  # noqa: F841  # as in _run_timed
+        self = None  # type: ignore[assignment]  # noqa: F841  # as in _run_timed
 
     def cancel(self) -> None:
         if self._alarm is not None:
