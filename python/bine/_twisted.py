@@ -184,7 +184,7 @@ class _Connection:
             self._below.close()
         elif not self._below.is_closing():  # otherwise the descriptor may be another's already
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
-            self._below.abort()
+            self._below._force_close(error.ConnectionAborted())  # abort() would hand over what was written
 
     if _newtls:
         def startTLS(self, ctx, normal=True):
