@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import sys
 import unittest
 
 from support import PATIENCE, environment, is_sanitized, make_certificates
@@ -159,7 +160,7 @@ async def program(world):
             await asyncio.sleep(1)
 
 ANSWERS = [{"name": "ann", "size": 10}, {"name": "ann", "size": 30_000}, "LOUD"]
-print(bine.sim.explore(program, seeds=10, twice_in=TWICE_IN))
+print(bine.sim.explore(program, seeds=10, twice_in=TWICE_IN, network=NETWORK))
 """
 
 
@@ -171,8 +172,9 @@ class Others(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
-    def play(self, program, *arguments, twice_in=1):
-        self.assertIn("10 worlds", self.run_there("-c", program + PROGRAM.replace("TWICE_IN", str(twice_in)), *arguments))
+    def play(self, program, *arguments, twice_in=1, network="None"):
+        played = program + PROGRAM.replace("TWICE_IN", str(twice_in)).replace("NETWORK", network)
+        self.assertIn("10 worlds", self.run_there("-c", played, *arguments))
 
     def test_aiohttp(self):
         self.play(AIOHTTP)
@@ -183,9 +185,10 @@ class Others(unittest.TestCase):
     def test_uvicorn_and_httpx(self):
         self.play(UVICORN_AND_HTTPX)
 
+    @unittest.skipIf(sys.version_info < (3, 11), "the last aioquic for it feeds a stream behind its end, when a datagram comes late")
     def test_aioquic(self):
         # Not twice: its cryptography has a chance of its own.
-        self.play(QUIC, make_certificates(self), twice_in=0)
+        self.play(QUIC, make_certificates(self), twice_in=0, network="bine.sim.Network(datagram_loss=20, longest_latency=0.01)")
 
     def test_the_example(self):
         self.assertIn("20 worlds", self.run_there(ROOT / "examples/python/sim_aiohttp.py", "--seeds", "20"))
