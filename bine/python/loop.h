@@ -5,9 +5,9 @@
 // the driver's sinks, then serve(), which runs what call_soon queued. As asyncio does, an iteration runs what was queued
 // before it began; but short iterations follow each other without a look at the network, up to kCallbacksPerTurn
 // callbacks and for kWithoutALook, since a look is a system call. What comes meanwhile from the network would otherwise
-// wait for a chain of callbacks that asyncio would let it come between. What was queued before
-// such a look runs before what it has brought, as with asyncio. A large piece that was received has an iteration of its own
-// (catch_up), before the next is received.
+// wait for a chain of callbacks that asyncio would let it come between. What was queued before such a look runs before what
+// it has brought, as with asyncio. A large piece that was received has an iteration of its own (catch_up), before the next is
+// received.
 //
 // Timers of Python have a queue of their own, on the clock of loop.time(), which a program may replace; one timer of the
 // reactor stands for all of them.

@@ -32,8 +32,13 @@ Object feed(const State& state, PyObject* reader, std::string_view bytes) {
     if (!view) return Object();
     Object done =
         Object::owned(in_python([&] { return PyObject_CallMethodOneArg(reader, state.feed_data, view.get()); }));
-    const Object released = done ? Object::owned(PyObject_CallMethod(view.get(), "release", nullptr)) : Object();
-    return released;
+    // Also when it has failed: an exception keeps the frames that it went through, and those what they were given.
+    Object exception = done ? Object() : take_exception();
+    const Object released = Object::owned(PyObject_CallMethod(view.get(), "release", nullptr));
+    if (!exception) return released ? done : Object();
+    PyErr_Clear();
+    raise(std::move(exception));
+    return Object();
 }
 
 // Calls the protocol's data_received. Null with an error set.

@@ -238,6 +238,29 @@ class Flow(StreamCase):
 
         self.complete(main())
 
+    def test_what_a_reader_was_given_when_it_failed_cannot_be_looked_at_any_more(self):
+        async def main():
+            reader = asyncio.StreamReader()
+            reader.feed_eof()  # after which nothing may come
+            ours, theirs = tcp_pair()
+            await self.loop.connect_accepted_socket(lambda: asyncio.StreamReaderProtocol(reader), ours)
+            theirs.send(pattern(16384))
+            await until(lambda: failures)
+            theirs.close()
+
+        failures = []
+        self.loop.set_exception_handler(lambda loop, context: failures.append(context["exception"]))
+        self.complete(main())
+        self.assertIsInstance(failures[0], AssertionError)
+        given = []
+        traceback = failures[0].__traceback__
+        while traceback:
+            given += [one for one in traceback.tb_frame.f_locals.values() if isinstance(one, memoryview)]
+            traceback = traceback.tb_next
+        self.assertEqual(len(given), 1)
+        with self.assertRaises(ValueError):
+            bytes(given[0])
+
     def test_a_reader_that_was_changed_is_given_bytes(self):
         async def main():
             reader, writer = await asyncio.open_connection(sock=ours)
