@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+import tracemalloc  # noqa: F401  # a warning would import it, and an interrupt come in the middle of that
 import unittest
 import warnings
 
