@@ -13,6 +13,8 @@ constexpr std::string_view kHttpOnly = "#HttpOnly_";
 constexpr std::string_view kHead = "# Netscape HTTP Cookie File\n# Written by bine, read by curl and wget, too.\n\n";
 // Of a cookie that never ends there is no number; the largest that fits WallTime.
 constexpr uint64_t kLatest = 9'000'000'000;
+// The URL standard's forbidden host code points, but for those of addresses. A line that began with # would be a comment.
+constexpr std::string_view kNotInHosts = " #/<>?@\\^|";
 
 enum Field : uint8_t { kDomain, kBelow, kPath, kSecure, kExpires, kName, kValue, kFields };
 
@@ -55,7 +57,8 @@ bool read_line(std::string_view line, Cookie& cookie) {
     if (!part_fields(line, fields)) return false;
     const auto expires = try_parse_decimal(fields[kExpires]);
     const std::string_view domain = fields[kDomain].substr(fields[kDomain].starts_with('.') ? 1 : 0);
-    if (domain.empty() || !expires || !fields[kPath].starts_with('/')) return false;
+    if (domain.empty() || domain.starts_with('.') || domain.find_first_of(kNotInHosts) != domain.npos) return false;
+    if (!expires || !fields[kPath].starts_with('/')) return false;
     for (const Field flag : {kBelow, kSecure}) {
         if (!equals_ignoring_case(fields[flag], "true") && !equals_ignoring_case(fields[flag], "false")) return false;
     }

@@ -237,9 +237,11 @@ TEST_CASE("files of other programs are read") {
 }
 
 TEST_CASE("a line that is no cookie is named, and nothing is loaded") {
-    for (const char* line : {"x", "a\tFALSE\t/\tFALSE\t0", "a\tmaybe\t/\tFALSE\t0\tn\tv", "a\tTRUE\t/\tyes\t0\tn\tv",
-                             "a\tTRUE\tx\tFALSE\t0\tn\tv", "a\tTRUE\t/\tFALSE\t-1\tn\tv", "\tTRUE\t/\tFALSE\t0\tn\tv",
-                             "a\tTRUE\t/\tFALSE\t0\t\t", "a\tTRUE\t/\tFALSE\t0\tn\tv\rw"}) {
+    for (const char* line :
+         {"x", "a\tFALSE\t/\tFALSE\t0", "a\tmaybe\t/\tFALSE\t0\tn\tv", "a\tTRUE\t/\tyes\t0\tn\tv",
+          "a\tTRUE\tx\tFALSE\t0\tn\tv", "a\tTRUE\t/\tFALSE\t-1\tn\tv", "\tTRUE\t/\tFALSE\t0\tn\tv",
+          ".#a\tFALSE\t/\tFALSE\t0\tn\tv", "a b\tTRUE\t/\tFALSE\t0\tn\tv", "..a\tFALSE\t/\tFALSE\t0\tn\tv",
+          "a\tTRUE\t/\tFALSE\t0\t\t", "a\tTRUE\t/\tFALSE\t0\tn\tv\rw"}) {
         CAPTURE(line);
         CookieJar jar;
         const Result<> result = jar.load("# head\ngood.com\tFALSE\t/\tFALSE\t0\tn\tv\n" + std::string(line), kNow);
