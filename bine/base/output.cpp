@@ -116,8 +116,9 @@ void Output::clear() noexcept {
 void Output::append(std::string_view bytes) {
     if (bytes.empty()) return;
     if (!tail_) {
-        const std::size_t block = std::clamp(sizeof(Segment) + bytes.size(), kFirstBlock, kLargestBlock);
-        push(Segment::make_block(block - sizeof(Segment)));
+        constexpr std::size_t kFirst = kFirstBlock - sizeof(Segment);
+        push(bytes.size() <= kFirst ? Segment::make_block(kFirst)
+                                    : Segment::make_block(std::min(bytes.size(), kLargestBlock - sizeof(Segment))));
     }
     if (tail_->room >= bytes.size()) {
         std::memcpy(const_cast<char*>(tail_->data) + tail_->length, bytes.data(), bytes.size());
