@@ -7,6 +7,7 @@ import gc
 import os
 import pathlib
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -221,3 +222,15 @@ def make_certificates(case):
                 "-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                 "-addext", "basicConstraints=CA:FALSE")
     return folder.name
+
+
+def server_context(folder):
+    """A server's ssl.SSLContext with the certificate of make_certificates()."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+    return context
+
+
+def client_context(folder):
+    """A client's, which trusts it."""
+    return ssl.create_default_context(cafile=f"{folder}/ca.pem")

@@ -21,7 +21,7 @@ import unittest
 import uuid
 
 import bine.sim
-from support import PATIENCE, is_sanitized, make_certificates
+from support import PATIENCE, client_context, is_sanitized, make_certificates, server_context
 
 # What is compared between processes here is played in processes of their own, which see to this themselves.
 os.environ.setdefault("PYTHONHASHSEED", "0")
@@ -416,9 +416,7 @@ class Networks(Playing):
         folder = make_certificates(self)
 
         async def program(world):
-            server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            server.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
-            client = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+            server, client = server_context(folder), client_context(folder)
 
             async def serve():
                 async def echo(reader, writer):
@@ -475,8 +473,7 @@ class Networks(Playing):
 
     def test_a_connection_goes_on_with_tls(self):
         folder = make_certificates(self)
-        of_ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context(cafile=f"{folder}/ca.pem")
-        of_ssl[0].load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+        of_ssl = server_context(folder), client_context(folder)
         of_bine = (bine.TLSContext(f"{folder}/server.pem", f"{folder}/server.key"), bine.TLSContext(ca=f"{folder}/ca.pem"))
 
         class Upgraded(asyncio.Protocol):

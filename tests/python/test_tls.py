@@ -5,20 +5,19 @@ import ssl
 import tempfile
 import unittest
 
-from support import Echo, Recorder, SIZES, StreamCase, echo_server, make_certificates, open_descriptors, pattern, tcp_pair, until
+from support import (Echo, Recorder, SIZES, StreamCase, client_context, echo_server, make_certificates, open_descriptors, pattern,
+                     server_context, tcp_pair, until)
 
 
 class Tls(StreamCase):
     @classmethod
     def setUpClass(cls):
         folder = make_certificates(cls)
-        cls.server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        cls.server_context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
-        cls.client_context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
-        cls.known_client_context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+        cls.server_context = server_context(folder)
+        cls.client_context = client_context(folder)
+        cls.known_client_context = client_context(folder)
         cls.known_client_context.load_cert_chain(f"{folder}/client.pem", f"{folder}/client.key")
-        cls.asking_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        cls.asking_context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
+        cls.asking_context = server_context(folder)
         cls.asking_context.load_verify_locations(f"{folder}/ca.pem")
         cls.asking_context.verify_mode = ssl.CERT_REQUIRED
 

@@ -7,7 +7,7 @@ import ssl
 import sys
 import unittest
 
-from support import Recorder, StreamCase, make_certificates, pattern, tcp_pair, until
+from support import Recorder, StreamCase, client_context, make_certificates, pattern, server_context, tcp_pair, until
 
 
 class Peer:
@@ -61,9 +61,8 @@ class TlsEnds(StreamCase):
     @classmethod
     def setUpClass(cls):
         folder = make_certificates(cls)
-        cls.server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        cls.server_context.load_cert_chain(f"{folder}/server.pem", f"{folder}/server.key")
-        cls.client_context = ssl.create_default_context(cafile=f"{folder}/ca.pem")
+        cls.server_context = server_context(folder)
+        cls.client_context = client_context(folder)
 
     async def secured(self, protocol=None):
         """A recorder over TLS, and its peer."""
