@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bine/base/raised.h"
 #include "bine/base/text.h"
 #include "bine/http/dispatch.h"
 #include "bine/http/error_page.h"
@@ -19,17 +20,6 @@ constexpr uint64_t kFlushAt = 32768;           // of answers gathered in one run
 constexpr uint64_t kWorthCopying = 2048;       // bodies up to here join their head, so that an answer is one piece
 constexpr std::size_t kManyRequests = 1536;    // bytes of input that are likely to be several requests
 constexpr std::size_t kRoomForAnswers = 3840;  // whose answers should be one piece, too
-
-class Running {
-public:
-    explicit Running(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-    ~Running() { flag_ = false; }
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
-
-private:
-    bool& flag_;
-};
 
 }  // namespace
 
@@ -91,7 +81,7 @@ std::string_view ServerConnection::run(std::string_view input) {
     Output output;
     if (input.size() >= kManyRequests && !exchange_) (void)output.prepare(kRoomForAnswers);
     {
-        const Running running(running_);
+        const Raised running(running_);
         input = take_events(input, output);
     }
     if (gone_) return {};

@@ -1,6 +1,7 @@
 // HTTP for Python, the asking side: _bine.HttpClient, which bine.http.Client wraps.
 #include "bine/client/client.h"
 
+#include "bine/base/raised.h"
 #include "bine/python/await.h"
 #include "bine/python/http_pieces.h"
 #include "bine/python/http_text.h"

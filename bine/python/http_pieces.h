@@ -6,18 +6,6 @@
 
 namespace bine::python {
 
-// A flag that is up as long as this lives.
-class Raised {
-public:
-    explicit Raised(bool& flag) noexcept : flag_(flag) { flag_ = true; }
-    ~Raised() { flag_ = false; }
-    Raised(const Raised&) = delete;
-    Raised& operator=(const Raised&) = delete;
-
-private:
-    bool& flag_;
-};
-
 // Writes what `next`, an async function, answers: bytes, one piece after the other, and None at the end. What it raises is
 // the error of the Deferred, as an Error that carries it. `next` is kept by who calls.
 template <class Writer>

@@ -6,6 +6,7 @@
 #include "bine/http/router.h"
 #include "bine/http/server.h"
 
+#include "bine/base/raised.h"
 #include "bine/python/await.h"
 #include "bine/python/http_pieces.h"
 #include "bine/python/http_text.h"

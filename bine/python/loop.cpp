@@ -5,6 +5,7 @@
 #include <limits>
 #include <new>
 
+#include "bine/base/raised.h"
 #include "bine/python/incoming.h"
 #include "bine/python/kept.h"
 #include "bine/python/network.h"
@@ -230,12 +231,11 @@ void Loop::catch_up() {
 int Loop::iterate() {
     iteration_.swap(ready_);
     next_ = 0;
-    is_iterating_ = true;
+    const Raised iterating(is_iterating_);
     while (next_ < iteration_.size() && !exit_ && !is_abandoned_) run(iteration_[next_++]);
     const auto ran = static_cast<int>(next_);
     if (next_ < iteration_.size()) put_back(next_);
     iteration_.clear();
-    is_iterating_ = false;
     return ran;
 }
 
