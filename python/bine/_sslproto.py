@@ -7,7 +7,7 @@ the first data comes; callbacks run in the connection's context; closing twice, 
 Before Python 3.11 the base is another one, and is taken as it is.
 """
 # The inside of the base has no hints.
-# mypy: disable-error-code="attr-defined, has-type, misc, no-any-return, override, union-attr"
+# mypy: disable-error-code="assignment, attr-defined, has-type, misc, no-any-return, override, union-attr"
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ else:
             if not self._closed:
                 self._closed = True
                 self._ssl_protocol._close()
+            else:
+                self._ssl_protocol._give_up()
 
         def abort(self) -> None:
             """Close at once; what was not sent is lost."""
@@ -54,6 +56,7 @@ else:
             self._context = contextvars.copy_context()
             self._has_begun = False  # what comes goes to the protocol
             self._is_unwrapped = False
+            self._is_given_up = False
             super().__init__(*args, **kwargs)
 
         def _get_app_transport(self) -> sslproto._SSLProtocolTransport:
@@ -151,6 +154,21 @@ else:
             if self._state is State.FLUSHING and not self._get_write_buffer_size():
                 self._set_state(State.SHUTDOWN)
                 self._do_shutdown()
+
+        def _give_up(self) -> None:
+            """Who closes what has ended wants nothing of it any more: with the connection goes what was known of it."""
+            self._is_given_up = True
+            if self._transport is None:
+                self._forget()
+
+        def connection_lost(self, exc: BaseException | None) -> None:
+            super().connection_lost(exc)
+            if self._is_given_up:
+                self._forget()
+
+        def _forget(self) -> None:
+            self._sslcontext = self._sslobj = None
+            self._extra.clear()
 
         def _is_closed_here(self) -> bool:
             return self._app_transport is None or self._app_transport._closed

@@ -6,6 +6,7 @@ import gc
 import ssl
 import sys
 import unittest
+import weakref
 
 from support import Recorder, StreamCase, client_context, make_certificates, pattern, server_context, tcp_pair, until
 
@@ -158,6 +159,23 @@ class TlsEnds(StreamCase):
             recorder.transport.close()
             await recorder.lost
             self.assertEqual(recorder.received, b"")
+
+        self.complete(main())
+
+    def test_what_is_closed_once_more_when_it_has_ended_keeps_nothing_of_tls(self):
+        async def main():
+            recorder, peer = await self.secured()
+            transport = recorder.transport
+            kept = weakref.ref(transport.get_extra_info("ssl_object"))
+            transport.close()
+            await peer.do(peer.tls.read)
+            peer.sock.close()
+            await recorder.lost
+            self.assertIsNotNone(kept())
+            transport.close()
+            gc.collect()
+            self.assertIsNone(kept())
+            self.assertIsNone(transport.get_extra_info("ssl_object"))
 
         self.complete(main())
 
